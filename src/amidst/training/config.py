@@ -1,0 +1,86 @@
+"""Configuration of an experiment. Plain data: importing this module does not import torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from amidst.config import Config
+from amidst.models.config import ModelConfig, RetinaNetConfig
+
+
+class InitConfig(Config):
+    """Where training starts from."""
+
+    backbone: str | None = "imagenet"  # "imagenet", a weight file, or null for random initialisation
+    model: str | None = None  # a whole detector to fine-tune: run folder, checkpoint or built-in name
+
+
+class ResizeConfig(Config):
+    """Resize so that the short side is `short`, unless the long side would exceed `long` (J.1)."""
+
+    short: int = 800
+    long: int = 1333
+
+
+class DataConfig(Config):
+    """Sampling and augmentation (J.1)."""
+
+    batch_size: int = 16  # images per optimiser micro-step over all processes
+    resize: ResizeConfig = ResizeConfig()  # validation and prediction; training too where no jitter is set
+    train_short_sides: tuple[int, ...] = ()  # drawn per batch; empty = resize.short
+    flip: float = 0.5
+    colour_jitter: float = 0.0  # strength of brightness, contrast and saturation changes
+    crop_scale: tuple[float, float] | None = None  # random zoom range (crop < 1, canvas > 1); null = off
+    aspect_grouping: bool = True
+    workers: int = 2
+
+
+class OptimConfig(Config):
+    """Optimiser (J.3). `lr` is for `lr_batch` images an update and scales linearly with the real number."""
+
+    kind: Literal["sgd", "adamw"] = "sgd"
+    lr: float = 0.01
+    lr_batch: int = 16
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    backbone_lr_factor: float = 1.0
+    clip_norm: float | None = None
+    accumulate: int = 1  # micro-steps per update
+
+
+class ScheduleConfig(Config):
+    """Learning-rate schedule (J.3). Length in updates, or in epochs when `epochs` is set."""
+
+    kind: Literal["step", "cosine"] = "step"
+    iterations: int = 90_000
+    epochs: float | None = None
+    milestones: tuple[float, ...] = (2 / 3, 8 / 9)  # as fractions of the whole length
+    gamma: float = 0.1
+    warmup_iterations: int = 500
+    warmup_factor: float = 1 / 3
+    final_factor: float = 0.0  # cosine ends at lr * final_factor
+
+
+class TrainConfig(Config):
+    """The loop."""
+
+    seed: int = 0
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    ema_decay: float | None = None
+    log_every: int = 20
+    validate_every: int = 0  # updates; 0 = only at the end
+    checkpoint_every: int = 1000  # updates
+    keep_checkpoints: int = 2
+    compile_loss: bool = False
+
+
+class Experiment(Config):
+    """Everything that defines a training run, apart from the data files and the run folder."""
+
+    name: str
+    model: ModelConfig = RetinaNetConfig()
+    init: InitConfig = InitConfig()
+    data: DataConfig = DataConfig()
+    optim: OptimConfig = OptimConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    train: TrainConfig = TrainConfig()
