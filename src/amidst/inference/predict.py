@@ -1,0 +1,225 @@
+"""Run a detector over image files: the one place where boxes leave the tensors.
+
+Inside, boxes are xyxy in the resized image; what comes out is in pixels of the original image as
+`amidst.coco.images.read_image` gives it (orientation applied), clipped to it. Images are batched only with
+images of the same padded size, so that the batch size never changes what a network with normalisation over
+the image (GroupNorm) sees, and thus no result beyond the order of floating-point sums.
+
+Shapes: B images of a batch, h, w resized image, N detections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from amidst.coco.classes import ClassMap
+from amidst.coco.dataset import CocoDataset
+from amidst.coco.results import Results
+from amidst.errors import ConfigError, ImageError, OutOfMemory
+from amidst.inference.reading import Prepared, Source, prepare, read_ahead
+from amidst.models.build import size_divisor
+from amidst.models.structures import Detections
+from amidst.models.weights import ModelInfo
+from amidst.ops.images import ImageBatch, make_batch
+from amidst.training.config import ResizeConfig
+
+T = TypeVar("T")
+
+OnError = Callable[[Path, ImageError], None]
+Progress = Callable[[int, int], None]  # images done, images in all
+
+
+class Prediction(NamedTuple):
+    """What a detector says about one image.
+
+    `size_hw` is the original height and width; `detections.boxes_xyxy` (N, 4) are in its pixels, on the CPU,
+    in descending order of score as the model gave them.
+    """
+
+    path: Path
+    size_hw: tuple[int, int]
+    detections: Detections
+
+
+def resize_rule(info: ModelInfo) -> ResizeConfig:
+    """The resize rule a model was validated with, kept in `info.notes["resize"]`; without one, the default.
+
+    Raises ConfigError when the note is there but not a rule.
+    """
+    note = info.notes.get("resize")
+    if note is None:
+        return ResizeConfig()
+    if not isinstance(note, dict) or not {"short", "long"} <= set(note):
+        raise ConfigError(f"model notes: expected resize to hold short and long, found {note!r}")
+    return ResizeConfig(short=int(note["short"]), long=int(note["long"]))
+
+
+def predict_images(
+    model: nn.Module,
+    info: ModelInfo,
+    sources: Iterable[str | Path | Source],
+    *,
+    resize: ResizeConfig | None = None,
+    batch_size: int = 1,
+    workers: int = 2,
+    on_error: OnError | None = None,
+) -> Iterator[Prediction]:
+    """Predictions for `sources` in their order, on the device `model` is on.
+
+    `resize` defaults to the rule the model was trained with. An image that cannot be read is passed to
+    `on_error` and left out; without `on_error` its ImageError is raised. Raises OutOfMemory where the device
+    cannot hold a batch. The model is in evaluation mode until the iterator is exhausted or closed.
+    """
+    rule = resize or resize_rule(info)
+    device = next(model.parameters()).device
+    divisor = size_divisor(info.config)
+    window = 1 if batch_size == 1 else 4 * batch_size
+    listed = (item if isinstance(item, Source) else Source(Path(item)) for item in sources)
+    items = read_ahead(
+        listed, lambda source: prepare(source, rule, device), workers=workers, ahead=window + 2 * workers
+    )
+    was_training = model.training
+    model.eval()
+    try:
+        for chunk in _chunks(items, window):
+            readable: list[Prepared] = []
+            for item in chunk:
+                if isinstance(item, Prepared):
+                    readable.append(item)
+                elif on_error is None:
+                    raise item.error
+                else:
+                    on_error(item.path, item.error)
+            yield from _predict_window(model, info, readable, batch_size, divisor)
+    finally:
+        model.train(was_training)
+
+
+def predict_dataset(
+    model: nn.Module,
+    info: ModelInfo,
+    dataset: CocoDataset,
+    images_dir: str | Path,
+    *,
+    resize: ResizeConfig | None = None,
+    batch_size: int = 1,
+    workers: int = 2,
+    shard: tuple[int, int] = (0, 1),
+    progress: Progress | None = None,
+    on_error: OnError | None = None,
+) -> Results:
+    """Detections for every image of `dataset`, with its image ids and the model's category ids.
+
+    `shard` (rank, world) takes every world-th image from rank on; the results of all ranks together are
+    those of the whole. Raises ImageError for an image that cannot be read or has another size than its record,
+    unless `on_error` takes it.
+    """
+    rank, world = shard
+    images = sorted(dataset.images, key=lambda image: (image.height, image.width))[rank::world]
+    folder = Path(images_dir)
+    sources = [Source(folder / image.file_name, (image.height, image.width)) for image in images]
+    ids = {source.path: image.id for source, image in zip(sources, images, strict=True)}
+    failed = 0
+
+    def failing(path: Path, error: ImageError) -> None:
+        nonlocal failed
+        if on_error is None:
+            raise error
+        failed += 1
+        on_error(path, error)
+
+    parts: list[Results] = []
+    category_ids = category_table(info)
+    for done, prediction in enumerate(
+        predict_images(
+            model, info, sources, resize=resize, batch_size=batch_size, workers=workers, on_error=failing
+        ),
+        start=1,
+    ):
+        parts.append(to_results(ids[prediction.path], prediction.detections, category_ids))
+        if progress is not None:
+            progress(done + failed, len(sources))
+    return Results.concatenate(parts)
+
+
+def category_table(info: ModelInfo) -> np.ndarray:
+    """Category id of each class index: int64 (K,)."""
+    classes = ClassMap.from_builtins(info.classes)
+    return np.array([classes.category_id(index) for index in range(classes.num_classes)], dtype=np.int64)
+
+
+def to_results(image_id: int, detections: Detections, category_ids: np.ndarray) -> Results:
+    """Detections of one image, in its pixels, as COCO results: xyxy becomes xywh, class index becomes id."""
+    boxes = detections.boxes_xyxy.to("cpu", torch.float64).numpy()
+    boxes_xywh = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    class_index = detections.class_index.cpu().numpy()
+    return Results(
+        image_ids=np.full(len(class_index), image_id, dtype=np.int64),
+        category_ids=category_ids[class_index],
+        scores=detections.scores.to("cpu", torch.float64).numpy(),
+        boxes_xywh=boxes_xywh,
+        rles=None,
+    )
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _predict_window(
+    model: nn.Module, info: ModelInfo, images: Sequence[Prepared], batch_size: int, divisor: int
+) -> Iterator[Prediction]:
+    """Predictions for `images` in their order, batched by equal padded size."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for index, item in enumerate(images):
+        height, width = item.image.shape[-2:]
+        groups.setdefault((-(-height // divisor), -(-width // divisor)), []).append(index)
+    found: dict[int, Detections] = {}
+    for members in groups.values():
+        for batch in _chunks(members, batch_size):
+            found.update(
+                zip(batch, _forward(model, info, [images[i].image for i in batch], divisor), strict=True)
+            )
+    for index, item in enumerate(images):
+        resized_hw = (int(item.image.shape[-2]), int(item.image.shape[-1]))
+        yield Prediction(item.path, item.size_hw, _to_original(found[index], resized_hw, item.size_hw))
+
+
+def _forward(model: nn.Module, info: ModelInfo, images: list[torch.Tensor], divisor: int) -> list[Detections]:
+    pixels = info.config.pixels
+    try:
+        with torch.inference_mode():
+            batch: ImageBatch = make_batch(
+                images,
+                order=pixels.order,
+                scale=pixels.scale,
+                mean=pixels.mean,
+                std=pixels.std,
+                divisor=divisor,
+            )
+            detections: list[Detections] = model(batch)
+            return detections
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(
+            f"the device has too little memory for {len(images)} images of about "
+            f"{tuple(images[0].shape[-2:])} pixels: lower the batch size, or the short side of the resize rule"
+        ) from error
+
+
+def _to_original(detections: Detections, resized_hw: tuple[int, int], size_hw: tuple[int, int]) -> Detections:
+    """Boxes from the resized image to the original one, clipped to it; everything on the CPU."""
+    scale_y, scale_x = size_hw[0] / resized_hw[0], size_hw[1] / resized_hw[1]
+    boxes = detections.boxes_xyxy.to("cpu", torch.float32)
+    boxes = boxes * boxes.new_tensor([scale_x, scale_y, scale_x, scale_y])
+    limit = boxes.new_tensor([size_hw[1], size_hw[0], size_hw[1], size_hw[0]])
+    boxes = torch.minimum(boxes.clamp(min=0), limit)
+    return Detections(boxes, detections.scores.cpu().float(), detections.class_index.cpu())

@@ -1,0 +1,84 @@
+"""Read image files in background threads, a bounded number ahead, so that the network never waits.
+
+Decoding and resizing release the interpreter lock; a thread hands over the resized image, not the original,
+so that a queue of large photographs stays small in memory.
+
+Shapes: H, W original image; h, w resized image.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from amidst.coco.images import read_image
+from amidst.errors import ImageError
+from amidst.ops.images import resize, resized_hw
+from amidst.training.config import ResizeConfig
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An image to read; `expect_hw` is the size (H, W) its record states, where there is one."""
+
+    path: Path
+    expect_hw: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """An image read and resized: `image` is uint8 RGB (3, h, w); `size_hw` the original (H, W)."""
+
+    path: Path
+    size_hw: tuple[int, int]
+    image: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unreadable:
+    """A file that could not be read, and why."""
+
+    path: Path
+    error: ImageError
+
+
+def prepare(source: Source, rule: ResizeConfig, device: torch.device) -> Prepared | Unreadable:
+    """Read `source` and resize it by `rule` on `device`."""
+    try:
+        pixels = read_image(source.path, source.expect_hw)
+    except ImageError as error:
+        return Unreadable(source.path, error)
+    size_hw = (int(pixels.shape[0]), int(pixels.shape[1]))
+    image = torch.tensor(pixels).to(device).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+    return Prepared(source.path, size_hw, resize(image, resized_hw(size_hw, rule.short, rule.long)))
+
+
+def read_ahead(items: Iterable[S], read: Callable[[S], T], *, workers: int, ahead: int) -> Iterator[T]:
+    """`map(read, items)`, computed by `workers` threads at most `ahead` items early; order is kept.
+
+    With `workers` 0 everything happens in the calling thread. An exception of `read` surfaces at its item.
+    Leaving the iterator early cancels what has not begun.
+    """
+    if workers == 0:
+        yield from map(read, items)
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="amidst-read")
+    pending: deque[Future[T]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(read, item))
+            if len(pending) >= max(ahead, 1):
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
