@@ -21,7 +21,7 @@ class PixelConfig(Config):
 
 TORCHVISION_PIXELS = PixelConfig()
 CAFFE_PIXELS = PixelConfig(order="bgr", scale=1.0, mean=(103.939, 116.779, 123.68), std=(1.0, 1.0, 1.0))
-EFFICIENTNET_LITE_PIXELS = PixelConfig(mean=(0.498, 0.498, 0.498), std=(0.502, 0.502, 0.502))
+EFFICIENTNET_LITE_PIXELS = PixelConfig(scale=1.0, mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0))
 
 BackboneName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "efficientnet_lite0", "tiny"]
 
@@ -33,7 +33,7 @@ class BackboneConfig(Config):
     norm: Literal["frozen", "batch", "group"] = "frozen"
     freeze_at: int = 2  # stem and stages up to this one are not trained; 0 trains all, 1 freezes the stem
     stride_in_1x1: bool = False  # True for weights of the original Caffe/MSRA models
-    norm_eps: float = 1e-5
+    norm_eps: float | None = None  # null: that of the published weights (1e-5; EfficientNet-Lite 1e-3)
 
 
 class FPNConfig(Config):
@@ -42,14 +42,14 @@ class FPNConfig(Config):
     channels: int = 256
     min_level: int = 3
     max_level: int = 7
-    extra_from: Literal["C5", "P5"] = "C5"  # source of P6 for RetinaNet
+    extra_from: Literal["C5", "P5", "pool"] = "C5"  # P6: convolution of C5 or P5; P5 subsampled
     norm: Literal["none", "group"] = "none"
     lateral: bool = True
     top_down: bool = True
 
 
 class AnchorConfig(Config):
-    """Anchors of level l have base side `base` * 2^l, at `octave_scales` sizes and these h/w aspects (I.2)."""
+    """Anchors of level l have base side `base` * 2^l, at `octave_scales` sizes and h/w `aspects` (I.2)."""
 
     base: float = 4.0
     octave_scales: int = 3

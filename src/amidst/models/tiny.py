@@ -1,0 +1,52 @@
+"""A backbone of a few thousand parameters for tests and demonstrations: C2..C5 of 16, 24, 32, 48 channels.
+
+It has no pre-trained weights, so it is always trained whole, with GroupNorm (8 groups): `norm` and
+`freeze_at` of the configuration do not apply.
+
+Shapes: B images, C channels, H x W cells.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from amidst.models.config import BackboneConfig
+from amidst.models.norms import ConvNorm
+
+CHANNELS = (16, 24, 32, 48)
+GROUPS = 8
+
+
+class Tiny(nn.Module):
+    """Stem of stride 2 and four strided 3x3 convolutions; `out_channels` and `strides` describe C2..C5."""
+
+    strides = (4, 8, 16, 32)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out_channels = CHANNELS
+        self.stem = _halve(3, 16)
+        self.stages = nn.ModuleList(
+            _halve(inputs, outputs) for inputs, outputs in zip((16, *CHANNELS), CHANNELS, strict=False)
+        )
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """pixels (B, 3, H, W) -> C2..C5, each (B, C_l, ceil(H / stride_l), ceil(W / stride_l))."""
+        x = F.relu(self.stem(pixels))
+        features = []
+        for stage in self.stages:
+            x = F.relu(stage(x))
+            features.append(x)
+        return tuple(features)
+
+
+def _halve(in_channels: int, out_channels: int) -> ConvNorm:
+    conv = nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False)
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return ConvNorm(conv, nn.GroupNorm(GROUPS, out_channels))
+
+
+def tiny(config: BackboneConfig) -> Tiny:  # noqa: ARG001 - a backbone builder like the others
+    """The tiny backbone."""
+    return Tiny()
