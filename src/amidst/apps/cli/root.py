@@ -1,0 +1,140 @@
+"""The root of the command line: what commands there are, and how an error ends.
+
+`COMMANDS` names every command with the line `amidst --help` shows and the module that holds it. The module is
+imported when its command is called and not before, so that help and the numpy side start without torch; this
+is the one lazy place of the package. A module offers `app`, a `typer.Typer`: with one command it is that
+command, with several, or with a callback, it is a group.
+
+Exit codes: 0 done, 1 the call was right but what it found is not, 2 the call was wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+from amidst.apps.cli.console import LogLines, error_line
+from amidst.errors import AmidstError, MissingExtra
+
+COMMANDS = {
+    "demo": "Train, predict, score and show on the bundled photographs, in a few minutes.",
+    "dataset": "Check a COCO-format dataset before training on it.",
+    "recipes": "List the training recipes, or show one with all its settings.",
+    "train": "Train a detector on a COCO-format dataset.",
+    "predict": "Detect objects in photographs, folders or a dataset.",
+    "evaluate": "Score a results file with the COCO metric.",
+    "report": "Write the HTML report of a training run.",
+    "weights": "List and download weights.",
+}
+MODULES = {name: f"amidst.apps.cli.{name}" for name in COMMANDS}
+EXTRAS = {"torch": "train", "safetensors": "train", "matplotlib": "report", "jinja2": "report"}
+VERBOSE = "--verbose"
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """A group of placeholders; the one that is called is replaced by the real command."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """As in the base class, which also suggests the nearest name for an unknown one."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return (name, command, rest) if name is None else (name, load(name), rest)
+
+
+def load(name: str) -> Any:
+    """The command `name`. Raises MissingExtra when it needs a package that is not installed."""
+    try:
+        module = importlib.import_module(MODULES[name])
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in EXTRAS:
+            raise MissingExtra(package, EXTRAS[package]) from error
+        raise
+    command = typer.main.get_command(module.app)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    name="amidst",
+    help="Common objects, amidst their surroundings: check a COCO-format dataset, train a detector on it, "
+    "score it and show it.",
+    epilog="Start with: amidst demo. Exit codes: 0 done, 1 findings, 2 wrong call.",
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _placeholder() -> None:
+    """Stands for a command until it is called."""
+
+
+for _name, _summary in COMMANDS.items():
+    app.command(_name, help=_summary)(_placeholder)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"amidst {version('amidst')}")
+        except PackageNotFoundError:
+            typer.echo("amidst, run from its sources without installation")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option(VERBOSE, help="Log what happens; show where an error comes from. Works anywhere.")
+    ] = False,
+) -> None:
+    """Options of every command; both are dealt with before this is called."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and give its exit code. Errors on purpose become one line on stderr."""
+    words = [word for word in arguments if word != VERBOSE]
+    verbose = len(words) < len(arguments)
+    logger = logging.getLogger("amidst")
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
+    logger.handlers = [LogLines()]
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=words or ["--help"], prog_name="amidst", standalone_mode=False)
+    except AmidstError as error:
+        code = _fail(str(error), error.exit_code, verbose)
+    except typer.TyperException as error:
+        code = _fail(error.format_message(), error.exit_code, verbose)
+    except typer.Abort:
+        code = 130
+    except OSError as error:
+        code = _fail(str(error), 2, verbose)
+    except KeyboardInterrupt:
+        code = 130
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, exit_code: int, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exc()
+    if message:
+        error_line(message)
+    return exit_code
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the console script; exits the process."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
