@@ -10,25 +10,30 @@ Shapes: B images of a batch, h, w resized image, N detections.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from amidst.coco.classes import ClassMap
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.results import Results
-from amidst.errors import ConfigError, ImageError, OutOfMemory
+from amidst.errors import ConfigError, ImageError, OutOfMemory, UsageError
 from amidst.inference.reading import Prepared, Source, prepare, read_ahead
 from amidst.models.build import size_divisor
 from amidst.models.structures import Detections
 from amidst.models.weights import ModelInfo
 from amidst.ops.images import ImageBatch, make_batch
 from amidst.training.config import ResizeConfig
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -46,6 +51,7 @@ class Prediction(NamedTuple):
     path: Path
     size_hw: tuple[int, int]
     detections: Detections
+    image_id: int | None = None
 
 
 def resize_rule(info: ModelInfo) -> ResizeConfig:
@@ -82,12 +88,11 @@ def predict_images(
     divisor = size_divisor(info.config)
     window = 1 if batch_size == 1 else 4 * batch_size
     listed = (item if isinstance(item, Source) else Source(Path(item)) for item in sources)
-    items = read_ahead(
-        listed, lambda source: prepare(source, rule, device), workers=workers, ahead=window + 2 * workers
-    )
+    read = partial(prepare, rule=rule, device=device)
     was_training = model.training
     model.eval()
     try:
+        items = read_ahead(listed, read, workers=workers, ahead=window + 2 * workers)
         for chunk in _chunks(items, window):
             readable: list[Prepared] = []
             for item in chunk:
@@ -96,7 +101,7 @@ def predict_images(
                 elif on_error is None:
                     raise item.error
                 else:
-                    on_error(item.path, item.error)
+                    on_error(item.source.path, item.error)
             yield from _predict_window(model, info, readable, batch_size, divisor)
     finally:
         model.train(was_training)
@@ -121,11 +126,8 @@ def predict_dataset(
     those of the whole. Raises ImageError for an image that cannot be read or has another size than its record,
     unless `on_error` takes it.
     """
-    rank, world = shard
-    images = sorted(dataset.images, key=lambda image: (image.height, image.width))[rank::world]
-    folder = Path(images_dir)
-    sources = [Source(folder / image.file_name, (image.height, image.width)) for image in images]
-    ids = {source.path: image.id for source, image in zip(sources, images, strict=True)}
+    sources = dataset_sources(dataset, images_dir, shard)
+    category_ids = dataset_category_ids(info, dataset)
     failed = 0
 
     def failing(path: Path, error: ImageError) -> None:
@@ -135,36 +137,63 @@ def predict_dataset(
         failed += 1
         on_error(path, error)
 
+    predictions = predict_images(
+        model, info, sources, resize=resize, batch_size=batch_size, workers=workers, on_error=failing
+    )
     parts: list[Results] = []
-    category_ids = category_table(info)
-    for done, prediction in enumerate(
-        predict_images(
-            model, info, sources, resize=resize, batch_size=batch_size, workers=workers, on_error=failing
-        ),
-        start=1,
-    ):
-        parts.append(to_results(ids[prediction.path], prediction.detections, category_ids))
+    for done, prediction in enumerate(predictions, start=1):
+        parts.append(to_results(prediction, category_ids))
         if progress is not None:
             progress(done + failed, len(sources))
     return Results.concatenate(parts)
 
 
-def category_table(info: ModelInfo) -> np.ndarray:
-    """Category id of each class index: int64 (K,)."""
-    classes = ClassMap.from_builtins(info.classes)
-    return np.array([classes.category_id(index) for index in range(classes.num_classes)], dtype=np.int64)
+def dataset_sources(
+    dataset: CocoDataset, images_dir: str | Path, shard: tuple[int, int] = (0, 1)
+) -> list[Source]:
+    """The images of `dataset` (of one `shard` of it) to read, images of equal size side by side."""
+    rank, world = shard
+    images = sorted(dataset.images, key=lambda image: (image.height, image.width))[rank::world]
+    folder = Path(images_dir)
+    return [Source(folder / image.file_name, (image.height, image.width), image.id) for image in images]
 
 
-def to_results(image_id: int, detections: Detections, category_ids: np.ndarray) -> Results:
-    """Detections of one image, in its pixels, as COCO results: xyxy becomes xywh, class index becomes id."""
-    boxes = detections.boxes_xyxy.to("cpu", torch.float64).numpy()
-    boxes_xywh = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
-    class_index = detections.class_index.cpu().numpy()
+def dataset_category_ids(info: ModelInfo, dataset: CocoDataset) -> npt.NDArray[np.int64]:
+    """Category id of each class index in terms of `dataset`: int64 (K,).
+
+    A class keeps its id where the dataset has it under the same name; otherwise it takes the id of the dataset's
+    category of its name (case aside); otherwise it keeps its own id, with a warning in the log where the dataset
+    gives that id to something else.
+    """
+    names = {category.id: category.name for category in dataset.categories}
+    ids = {category.name.casefold(): category.id for category in reversed(dataset.categories)}
+    found: list[int] = []
+    for category in ClassMap.from_builtins(info.classes).categories:
+        same = names.get(category.id) == category.name
+        found.append(category.id if same else ids.get(category.name.casefold(), category.id))
+        if not same and found[-1] == category.id and names.get(category.id, category.name) != category.name:
+            theirs = names[category.id]
+            logger.warning(
+                "the model calls category %d %r, the dataset %r", category.id, category.name, theirs
+            )
+    return np.array(found, dtype=np.int64)
+
+
+def to_results(prediction: Prediction, category_ids: npt.NDArray[np.int64]) -> Results:
+    """Detections of one image as COCO results: xyxy becomes xywh, class index becomes id (K,).
+
+    Raises UsageError for an image without an id.
+    """
+    if prediction.image_id is None:
+        raise UsageError(f"{prediction.path}: no image id; results need one")
+    detections = prediction.detections
+    boxes = detections.boxes_xyxy.to(torch.float64).numpy()
+    class_index = detections.class_index.numpy()
     return Results(
-        image_ids=np.full(len(class_index), image_id, dtype=np.int64),
+        image_ids=np.full(len(class_index), prediction.image_id, dtype=np.int64),
         category_ids=category_ids[class_index],
-        scores=detections.scores.to("cpu", torch.float64).numpy(),
-        boxes_xywh=boxes_xywh,
+        scores=detections.scores.to(torch.float64).numpy(),
+        boxes_xywh=np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1),
         rles=None,
     )
 
@@ -191,7 +220,8 @@ def _predict_window(
             )
     for index, item in enumerate(images):
         resized_hw = (int(item.image.shape[-2]), int(item.image.shape[-1]))
-        yield Prediction(item.path, item.size_hw, _to_original(found[index], resized_hw, item.size_hw))
+        detections = _to_original(found[index], resized_hw, item.size_hw)
+        yield Prediction(item.source.path, item.size_hw, detections, item.source.image_id)
 
 
 def _forward(model: nn.Module, info: ModelInfo, images: list[torch.Tensor], divisor: int) -> list[Detections]:

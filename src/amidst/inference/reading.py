@@ -28,17 +28,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An image to read; `expect_hw` is the size (H, W) its record states, where there is one."""
+    """An image to read; `expect_hw` is the size (H, W) its record states, `image_id` the record's id."""
 
     path: Path
     expect_hw: tuple[int, int] | None = None
+    image_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
     """An image read and resized: `image` is uint8 RGB (3, h, w); `size_hw` the original (H, W)."""
 
-    path: Path
+    source: Source
     size_hw: tuple[int, int]
     image: torch.Tensor
 
@@ -47,7 +48,7 @@ class Prepared:
 class Unreadable:
     """A file that could not be read, and why."""
 
-    path: Path
+    source: Source
     error: ImageError
 
 
@@ -56,10 +57,10 @@ def prepare(source: Source, rule: ResizeConfig, device: torch.device) -> Prepare
     try:
         pixels = read_image(source.path, source.expect_hw)
     except ImageError as error:
-        return Unreadable(source.path, error)
+        return Unreadable(source, error)
     size_hw = (int(pixels.shape[0]), int(pixels.shape[1]))
     image = torch.tensor(pixels).to(device).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
-    return Prepared(source.path, size_hw, resize(image, resized_hw(size_hw, rule.short, rule.long)))
+    return Prepared(source, size_hw, resize(image, resized_hw(size_hw, rule.short, rule.long)))
 
 
 def read_ahead(items: Iterable[S], read: Callable[[S], T], *, workers: int, ahead: int) -> Iterator[T]:
