@@ -35,8 +35,8 @@ def find_images(paths: Sequence[str | Path]) -> list[Path]:
     """Image files under `paths`, in the order given; inside a folder recursively and by name.
 
     A file named directly is taken whatever its suffix; in folders only `IMAGE_SUFFIXES` count, and hidden
-    files and folders are passed over. A file reached twice stands once. Raises UsageError for a path that does
-    not exist, for a folder without an image, and for an empty list.
+    files and folders are passed over. A file reached twice stands once. Raises UsageError for a path that
+    does not exist, for a folder without an image, and for an empty list.
     """
     if not paths:
         raise UsageError("no image given: name files or folders")

@@ -123,8 +123,8 @@ def predict_dataset(
     """Detections for every image of `dataset`, with its image ids and the model's category ids.
 
     `shard` (rank, world) takes every world-th image from rank on; the results of all ranks together are
-    those of the whole. Raises ImageError for an image that cannot be read or has another size than its record,
-    unless `on_error` takes it.
+    those of the whole. Raises ImageError for an image that cannot be read or has another size than its
+    record, unless `on_error` takes it.
     """
     sources = dataset_sources(dataset, images_dir, shard)
     category_ids = dataset_category_ids(info, dataset)
@@ -161,9 +161,9 @@ def dataset_sources(
 def dataset_category_ids(info: ModelInfo, dataset: CocoDataset) -> npt.NDArray[np.int64]:
     """Category id of each class index in terms of `dataset`: int64 (K,).
 
-    A class keeps its id where the dataset has it under the same name; otherwise it takes the id of the dataset's
-    category of its name (case aside); otherwise it keeps its own id, with a warning in the log where the dataset
-    gives that id to something else.
+    A class keeps its id where the dataset has it under the same name; otherwise it takes the id of the
+    dataset's category of its name (case aside); otherwise it keeps its own id, with a warning where
+    the dataset gives that id to something else.
     """
     names = {category.id: category.name for category in dataset.categories}
     ids = {category.name.casefold(): category.id for category in reversed(dataset.categories)}
@@ -227,7 +227,7 @@ def _predict_window(
 def _forward(model: nn.Module, info: ModelInfo, images: list[torch.Tensor], divisor: int) -> list[Detections]:
     pixels = info.config.pixels
     try:
-        with torch.inference_mode():
+        with torch.no_grad():  # not inference_mode: a network may keep anchors for training
             batch: ImageBatch = make_batch(
                 images,
                 order=pixels.order,
@@ -240,8 +240,8 @@ def _forward(model: nn.Module, info: ModelInfo, images: list[torch.Tensor], divi
             return detections
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(
-            f"the device has too little memory for {len(images)} images of about "
-            f"{tuple(images[0].shape[-2:])} pixels: lower the batch size, or the short side of the resize rule"
+            f"the device has too little memory for {len(images)} images of {tuple(images[0].shape[-2:])} "
+            "pixels: lower the batch size, or the short side of the resize rule"
         ) from error
 
 
