@@ -1,0 +1,63 @@
+"""Anchors: the boxes that a dense head scores and refines (thesis map F.2, I.2).
+
+Shapes: L levels, (h, w) a level's feature map, A anchors per cell, N = h * w * A.
+
+Level l has stride 2^l and anchors of base side `base * stride`. At each of the n `octave_scales` the side is
+size = base * stride * 2^(k/n), k = 0..n-1, and for an aspect r = height / width
+
+    width = size / sqrt(r)        height = size * sqrt(r)        (area size^2)
+
+Cell (i, j) has its centre at ((j + .5) * stride, (i + .5) * stride). Nothing is rounded.
+
+Order: A runs octave-major, then aspect; N runs row by row, then column, then A. A head's output
+(B, A*K, h, w), permuted to (B, h, w, A, K) and flattened to (B, N, K), is in the same order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def cell_anchors(size: float, octave_scales: int, aspects: Sequence[float]) -> Tensor:
+    """Anchors (A, 4) xyxy around the origin, A = octave_scales * len(aspects), octave-major."""
+    boxes = []
+    for octave in range(octave_scales):
+        side = size * 2 ** (octave / octave_scales)
+        for aspect in aspects:
+            half_w, half_h = side / math.sqrt(aspect) / 2, side * math.sqrt(aspect) / 2
+            boxes.append((-half_w, -half_h, half_w, half_h))
+    return torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)  # (A, 4) also for no aspects
+
+
+def place_anchors(cell: Tensor, feature_hw: tuple[int, int], stride: int) -> Tensor:
+    """Copies of the cell's anchors (A, 4) at the centre of every cell of a feature map -> (h*w*A, 4)."""
+    height, width = feature_hw
+    y = (torch.arange(height, dtype=torch.float32, device=cell.device) + 0.5) * stride
+    x = (torch.arange(width, dtype=torch.float32, device=cell.device) + 0.5) * stride
+    centres = torch.empty(height, width, 1, 4, device=cell.device)
+    centres[..., 0::2] = x[None, :, None, None]
+    centres[..., 1::2] = y[:, None, None, None]
+    return (centres + cell).reshape(-1, 4)  # (h, w, A, 4) -> (h*w*A, 4)
+
+
+def grid_anchors(
+    features_hw: Sequence[tuple[int, int]],
+    strides: Sequence[int],
+    base: float,
+    octave_scales: int,
+    aspects: Sequence[float],
+    device: torch.device | str | None = None,
+) -> list[Tensor]:
+    """Anchors of every level, each (h*w*A, 4) xyxy in the resized image's pixels.
+
+    A pure function of its arguments: callers may keep the result for feature maps of the same sizes.
+    """
+    levels = []
+    for feature_hw, stride in zip(features_hw, strides, strict=True):
+        cell = cell_anchors(base * stride, octave_scales, aspects)
+        levels.append(place_anchors(cell.to(device), feature_hw, stride))
+    return levels

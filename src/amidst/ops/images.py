@@ -1,0 +1,100 @@
+"""Images as network input: the size rule, resizing, normalising and padding to a batch (thesis map J.1).
+
+Shapes: B images, (h, w) size of one image after resizing, (H, W) size of the padded batch.
+
+    resized size   s = short / min(h, w), and s = long / max(h, w) where the first would make the longer side
+                   exceed `long`; (h, w) -> (round(h s), round(w s))
+    normalising    (pixels in channel `order` * scale - mean) / std
+    padding        zeros, right and below, after normalising: a padded cell looks like the mean colour
+
+A batch is stored channels-last, the layout in which convolutions run fastest and from which the outputs of
+the heads can be read per anchor without a copy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """Normalised, padded images and the size each one has inside the padding."""
+
+    pixels: Tensor  # (B, 3, H, W) float32, channels-last
+    sizes_hw: tuple[tuple[int, int], ...]  # B true sizes, each (h, w) with h <= H and w <= W
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> ImageBatch:
+        """The same batch on another device."""
+        return ImageBatch(self.pixels.to(device, non_blocking=non_blocking), self.sizes_hw)
+
+    def pin_memory(self) -> ImageBatch:
+        """The same batch in page-locked memory (called by torch's DataLoader)."""
+        return ImageBatch(self.pixels.pin_memory(), self.sizes_hw)
+
+
+def resized_hw(size_hw: tuple[int, int], short: int, long: int) -> tuple[int, int]:
+    """Size with the shorter side scaled to `short`, or the longer to `long` where that is smaller."""
+    height, width = size_hw
+    scale = short / min(height, width)
+    if _round(scale * max(height, width)) > long:
+        scale = long / max(height, width)
+    return max(1, _round(height * scale)), max(1, _round(width * scale))
+
+
+def _round(value: float) -> int:
+    return math.floor(value + 0.5)
+
+
+def resize(image: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """uint8 (3, H, W) -> uint8 (3, h, w), bilinear with antialiasing; the image itself if the size is kept."""
+    if tuple(image.shape[-2:]) == tuple(size_hw):
+        return image
+    batch = image[None]
+    if image.device.type == "cpu":
+        # The CPU kernel for uint8 is vectorised for channels-last images only.
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        return F.interpolate(batch, size=size_hw, mode="bilinear", antialias=True)[0]
+    scaled = F.interpolate(batch.float(), size=size_hw, mode="bilinear", antialias=True)[0]
+    return scaled.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def make_batch(
+    images: Sequence[Tensor],
+    *,
+    order: Literal["rgb", "bgr"],
+    scale: float,
+    mean: Sequence[float],
+    std: Sequence[float],
+    divisor: int,
+) -> ImageBatch:
+    """Normalise uint8 RGB images (3, h, w), each on its device, and pad them to one batch.
+
+    `mean` and `std` are in `order`. H and W are the largest h and w rounded up to a multiple of `divisor`
+    (the coarsest stride of the network). No images give a batch of none.
+    """
+    sizes_hw = tuple((int(image.shape[-2]), int(image.shape[-1])) for image in images)
+    if not sizes_hw:
+        return ImageBatch(torch.zeros(0, 3, 0, 0), ())
+    height = _round_up(max(h for h, _ in sizes_hw), divisor)
+    width = _round_up(max(w for _, w in sizes_hw), divisor)
+    device = images[0].device
+    pixels = torch.zeros(len(images), height, width, 3, device=device)  # channels-last in memory
+    gain = torch.tensor([scale / s for s in std], device=device)
+    offset = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=device)
+    for b, (image, (h, w)) in enumerate(zip(images, sizes_hw, strict=True)):
+        channels_last = image.permute(1, 2, 0)  # (h, w, 3)
+        if order == "bgr":
+            channels_last = channels_last.flip(-1)
+        torch.addcmul(offset, channels_last.to(torch.float32), gain, out=pixels[b, :h, :w])
+    return ImageBatch(pixels.permute(0, 3, 1, 2), sizes_hw)
+
+
+def _round_up(value: int, divisor: int) -> int:
+    return -(-value // divisor) * divisor
