@@ -22,7 +22,6 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from amidst.coco.classes import ClassMap
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.results import Results
 from amidst.errors import ConfigError, ImageError, OutOfMemory, UsageError
