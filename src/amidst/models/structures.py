@@ -1,7 +1,8 @@
 """What goes into a detector for training and what comes out of it.
 
-Shapes: G objects of an image, D detections of an image. Boxes are `xyxy` pixels of the resized image, classes
-are indices 0..K-1. Crowd regions are not objects and never appear in a `Target`.
+Shapes: B images, L pyramid levels, n_l anchors of level l, K classes, G objects of an image, D detections of
+an image. Boxes are `xyxy` pixels of the resized image, classes are indices 0..K-1. Crowd regions are not
+objects and never appear in a `Target`.
 """
 
 from __future__ import annotations
@@ -38,3 +39,12 @@ class Detections:
 
     def __len__(self) -> int:
         return int(self.scores.shape[0])
+
+
+@dataclass(frozen=True)
+class DenseOutputs:
+    """Raw output of a dense detector, one entry per pyramid level, finest first."""
+
+    class_logits: tuple[Tensor, ...]  # L of (B, n_l, K)
+    box_codes: tuple[Tensor, ...]  # L of (B, n_l, 4)
+    anchors_xyxy: tuple[Tensor, ...]  # L of (n_l, 4), the same for all images

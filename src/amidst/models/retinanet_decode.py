@@ -1,0 +1,72 @@
+"""From raw outputs to detections (I.7, thesis section 5.4).
+
+    per level   (anchor, class) pairs of score > threshold, the best `candidates_per_level` of them
+    decode      box codes to boxes, clipped to the image inside the padding
+    merge       all levels, non-maximum suppression within each class, the best `max_detections`
+
+One anchor may give several classes. The threshold is applied to the logits, for sigmoid(x) > t is the same as
+x > ln(t / (1 - t)): only what passes costs more than a comparison.
+
+Shapes: B images, n anchors of a level, K classes, M candidates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from amidst.models.config import DecodeConfig
+from amidst.models.structures import DenseOutputs, Detections
+from amidst.ops.boxes import clip
+from amidst.ops.coding import decode
+from amidst.ops.nms import nms_by_class
+
+
+@torch.no_grad()
+def decode_detections(
+    outputs: DenseOutputs, sizes_hw: Sequence[tuple[int, int]], config: DecodeConfig
+) -> list[Detections]:
+    """Detections of each of B images of true sizes `sizes_hw`."""
+    return [_decode_image(outputs, index, size_hw, config) for index, size_hw in enumerate(sizes_hw)]
+
+
+def _decode_image(
+    outputs: DenseOutputs, index: int, size_hw: tuple[int, int], config: DecodeConfig
+) -> Detections:
+    candidates = [
+        _candidates(logits[index], codes[index], anchors, config)
+        for logits, codes, anchors in zip(
+            outputs.class_logits, outputs.box_codes, outputs.anchors_xyxy, strict=True
+        )
+    ]
+    boxes, scores, classes = (torch.cat(parts) for parts in zip(*candidates, strict=True))
+    boxes = clip(boxes, size_hw)
+    inside = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(dim=1)  # not wholly in the padding
+    boxes, scores, classes = boxes[inside], scores[inside], classes[inside]
+    kept = nms_by_class(boxes, scores, classes, config.nms_iou)[: config.max_detections]
+    return Detections(boxes[kept], scores[kept], classes[kept])
+
+
+def _candidates(
+    logits: Tensor, codes: Tensor, anchors: Tensor, config: DecodeConfig
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits (n, K), codes (n, 4), anchors (n, 4) of one level -> boxes (M, 4), scores (M,), classes (M,)."""
+    num_classes = logits.shape[1]
+    flat = logits.flatten()  # (n*K,), class fastest
+    chosen = (flat > _logit(config.score_threshold)).nonzero()[:, 0]
+    values = flat[chosen].float()
+    if len(chosen) > config.candidates_per_level:
+        values, best = values.topk(config.candidates_per_level)
+        chosen = chosen[best]
+    anchor = chosen // num_classes
+    boxes = decode(codes[anchor].float(), anchors[anchor])
+    return boxes, values.sigmoid(), chosen % num_classes
+
+
+def _logit(probability: float) -> float:
+    if probability <= 0:
+        return -math.inf
+    return math.log(probability / (1 - probability)) if probability < 1 else math.inf

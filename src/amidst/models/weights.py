@@ -1,0 +1,128 @@
+"""Model files: one safetensors file that predicts on its own.
+
+The tensors are the network's state dict; the metadata entry "amidst" is JSON with the model configuration
+(architecture and pixel preparation), the categories in the order of the class indices, and notes on how the
+model was made. Reading needs no pickle, so a file from a stranger can do no harm.
+
+A file that does not fit is refused with what was expected and what was found; nothing is loaded in part.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from amidst.config import from_builtins, to_builtins
+from amidst.errors import ConfigError, UsageError, WeightsError
+from amidst.models.build import build_model
+from amidst.models.config import ModelConfig
+from amidst.models.state import check_state
+
+METADATA_KEY = "amidst"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model file says about itself. `categories[i]` is the category of class index i."""
+
+    config: ModelConfig
+    categories: tuple[dict[str, Any], ...]  # each {"id", "name", "supercategory"}
+    notes: dict[str, Any] = field(default_factory=dict)  # free: training data, schedule, score, resize
+
+
+def save_model(
+    path: str | Path, state_dict: Mapping[str, Tensor], info: ModelInfo, dtype: torch.dtype | None = None
+) -> None:
+    """Write a model file, complete or not at all.
+
+    `dtype=torch.float16` halves the file: matrices and kernels are rounded, vectors (biases, norms) stay as
+    they are. The network itself always computes in the precision it is run in.
+
+    Raises WeightsError where a value does not fit in `dtype`.
+    """
+    path = Path(path)
+    tensors = {name: _stored(name, tensor, dtype) for name, tensor in state_dict.items()}
+    entry = {
+        "format": FORMAT,
+        "config": to_builtins(info.config),
+        "categories": list(info.categories),
+        "notes": info.notes,
+    }
+    data = save(tensors, metadata={METADATA_KEY: json.dumps(entry)})
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    tensor = tensor.detach().cpu()
+    if dtype is not None and tensor.is_floating_point() and tensor.ndim >= 2:
+        narrow = tensor.to(dtype)
+        if not bool(narrow.isfinite().all()) and bool(tensor.isfinite().all()):
+            raise WeightsError(f"{name}: largest value {tensor.abs().max():.4g} does not fit in {dtype}")
+        tensor = narrow
+    return tensor.contiguous().clone()  # its own storage: tied tensors are written twice, not refused
+
+
+def read_info(path: str | Path) -> ModelInfo:
+    """What a model file says about itself, without reading its tensors."""
+    path = Path(path)
+    if not path.is_file():
+        raise UsageError(f"{path}: no such model file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({_one_line(error)})") from None
+    if METADATA_KEY not in metadata:
+        raise WeightsError(f"{path}: holds no model description; it was not written by amidst")
+    try:
+        entry = json.loads(metadata[METADATA_KEY])
+        if entry["format"] != FORMAT:
+            raise WeightsError(f"{path}: model file format {entry['format']}, this version reads {FORMAT}")
+        config = from_builtins(entry["config"], ModelConfig)
+        return ModelInfo(config, tuple(entry["categories"]), dict(entry["notes"]))
+    except (ValueError, KeyError, TypeError, ConfigError) as error:
+        raise WeightsError(f"{path}: damaged model description ({_one_line(error)})") from None
+
+
+def load_model(path: str | Path, device: torch.device | str = "cpu") -> tuple[nn.Module, ModelInfo]:
+    """The network of a model file in evaluation mode and float32, and the file's description.
+
+    Raises WeightsError for a damaged file and for tensors that do not fit the described network.
+    """
+    info = read_info(path)
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({_one_line(error)})") from None
+    with torch.device("meta"):  # shapes only: no random weights to be overwritten
+        model = build_model(info.config)
+    check_state(model.state_dict(), state, path)
+    state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    model.load_state_dict(state, assign=True)
+    return model.eval(), info
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
