@@ -167,14 +167,13 @@ def dataset_category_ids(info: ModelInfo, dataset: CocoDataset) -> npt.NDArray[n
     names = {category.id: category.name for category in dataset.categories}
     ids = {category.name.casefold(): category.id for category in reversed(dataset.categories)}
     found: list[int] = []
-    for category in ClassMap.from_builtins(info.classes).categories:
-        same = names.get(category.id) == category.name
-        found.append(category.id if same else ids.get(category.name.casefold(), category.id))
-        if not same and found[-1] == category.id and names.get(category.id, category.name) != category.name:
-            theirs = names[category.id]
-            logger.warning(
-                "the model calls category %d %r, the dataset %r", category.id, category.name, theirs
-            )
+    for category in info.categories:
+        own_id, name = int(category["id"]), str(category["name"])
+        here = own_id if names.get(own_id) == name else ids.get(name.casefold(), own_id)
+        found.append(here)
+        theirs = names.get(here, name)
+        if theirs.casefold() != name.casefold():
+            logger.warning("the model calls category %d %r, the dataset %r", here, name, theirs)
     return np.array(found, dtype=np.int64)
 
 
