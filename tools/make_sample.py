@@ -7,7 +7,7 @@ sample's train split is taken from COCO's train2017 and its val split from val20
 changes sides. The photographs were chosen by eye: people who can be made out, alone and in groups, near
 and far, beside photographs without any; and only licences 4, 5, 7 and 8, which allow passing them on.
 
-What changes: photographs are shrunk (Lanczos) to a longest side of at most 480 pixels and lose their metadata;
+What changes: photographs are shrunk (Lanczos) to a longest side of at most 480 pixels, without metadata;
 boxes and polygons are scaled by the exact factors of width and height; areas of polygons are scaled by
 their product; crowd masks are resampled and their areas and boxes computed anew. Ids and all other fields
 stay as they are. The result is the same byte for byte each time (with the same Pillow; the bundled one
