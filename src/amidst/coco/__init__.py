@@ -1,0 +1,21 @@
+"""The COCO format: records, datasets, classes, images, results, masks, categories, checks."""
+
+from amidst.coco.classes import ClassMap
+from amidst.coco.dataset import CocoDataset
+from amidst.coco.images import image_size, read_image
+from amidst.coco.records import Annotation, Category, Image, Polygons, Rle, Segmentation
+from amidst.coco.results import Results
+
+__all__ = [
+    "Annotation",
+    "Category",
+    "ClassMap",
+    "CocoDataset",
+    "Image",
+    "Polygons",
+    "Results",
+    "Rle",
+    "Segmentation",
+    "image_size",
+    "read_image",
+]
