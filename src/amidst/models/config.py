@@ -10,7 +10,7 @@ from typing import Literal
 from amidst.config import Config
 
 
-class PixelConfig(Config):
+class PixelConfig(Config, frozen=True):
     """How a uint8 RGB image becomes network input (J.1): (pixels in `order` * scale - mean) / std."""
 
     order: Literal["rgb", "bgr"] = "rgb"
@@ -26,7 +26,7 @@ EFFICIENTNET_LITE_PIXELS = PixelConfig(scale=1.0, mean=(127.0, 127.0, 127.0), st
 BackboneName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "efficientnet_lite0", "tiny"]
 
 
-class BackboneConfig(Config):
+class BackboneConfig(Config, frozen=True):
     """Bottom-up network giving C2..C5 at strides 4, 8, 16, 32 (J.2)."""
 
     name: BackboneName = "resnet50"
@@ -36,7 +36,7 @@ class BackboneConfig(Config):
     norm_eps: float | None = None  # null: that of the published weights (1e-5; EfficientNet-Lite 1e-3)
 
 
-class FPNConfig(Config):
+class FPNConfig(Config, frozen=True):
     """Feature pyramid (F.1)."""
 
     channels: int = 256
@@ -48,7 +48,7 @@ class FPNConfig(Config):
     top_down: bool = True
 
 
-class AnchorConfig(Config):
+class AnchorConfig(Config, frozen=True):
     """Anchors of level l have base side `base` * 2^l, at `octave_scales` sizes and h/w `aspects` (I.2)."""
 
     base: float = 4.0
@@ -56,7 +56,7 @@ class AnchorConfig(Config):
     aspects: tuple[float, ...] = (0.5, 1.0, 2.0)
 
 
-class HeadConfig(Config):
+class HeadConfig(Config, frozen=True):
     """The two subnets (I.3)."""
 
     convs: int = 4
@@ -65,7 +65,7 @@ class HeadConfig(Config):
     prior: float = 0.01  # initial foreground probability; bias = -ln((1-prior)/prior)
 
 
-class MatchConfig(Config):
+class MatchConfig(Config, frozen=True):
     """Assignment of anchors to objects (I.4)."""
 
     positive_iou: float = 0.5
@@ -73,7 +73,7 @@ class MatchConfig(Config):
     low_quality: Literal["none", "detectron", "all"] = "none"
 
 
-class LossConfig(Config):
+class LossConfig(Config, frozen=True):
     """Classification and box losses (H, I.5). `alpha=None` weighs both sides by 1."""
 
     kind: Literal["focal", "cross_entropy", "balanced_cross_entropy", "focal_star", "hinge"] = "focal"
@@ -89,7 +89,7 @@ class LossConfig(Config):
     box_weight: float = 1.0
 
 
-class DecodeConfig(Config):
+class DecodeConfig(Config, frozen=True):
     """From head outputs to detections (I.7)."""
 
     score_threshold: float = 0.05
@@ -98,7 +98,7 @@ class DecodeConfig(Config):
     max_detections: int = 100
 
 
-class RetinaNetConfig(Config, tag="retinanet", tag_field="family"):
+class RetinaNetConfig(Config, frozen=True, tag="retinanet", tag_field="family"):
     """RetinaNet (thesis chapter 5). `num_classes` counts foreground classes only."""
 
     num_classes: int = 80

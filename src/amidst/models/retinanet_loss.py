@@ -5,8 +5,8 @@
     box       smooth L1 of the codes, or 1 - GIoU of the boxes, over the anchors that have an object
 
 Normaliser "image": both sums of an image are divided by its number of anchors with an object (at least 1) and
-averaged over images (thesis). "batch": the sums over all images are divided by the number over all images plus
-one for each image (the authors' release).
+averaged over images (thesis). "batch": the sums over all images are divided by the number over all images,
+plus one for each image (the authors' release).
 
 Everything is computed in float32 whatever the precision of the network. Images without objects have only
 background anchors; a batch may have no objects, or no images.
@@ -95,7 +95,7 @@ def class_loss_sums(logits: Sequence[Tensor], class_index: Tensor, config: LossC
             tau=config.tau,
             tau_mode=config.tau_mode,
         )
-        for level, wanted in zip(logits, class_index.split(sizes, dim=1), strict=True)
+        for level, wanted in zip(logits, torch.split(class_index, sizes, dim=1), strict=True)
     ]
     return torch.stack(sums).sum(dim=0)
 

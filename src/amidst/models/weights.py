@@ -5,6 +5,8 @@ The tensors are the network's state dict; the metadata entry "amidst" is JSON wi
 model was made. Reading needs no pickle, so a file from a stranger can do no harm.
 
 A file that does not fit is refused with what was expected and what was found; nothing is loaded in part.
+
+Built-in models are such files inside the package, known by their names alone.
 """
 
 from __future__ import annotations
@@ -26,8 +28,21 @@ from amidst.config import from_builtins, to_builtins
 from amidst.errors import ConfigError, UsageError, WeightsError
 from amidst.models.build import build_model
 from amidst.models.config import ModelConfig
+from amidst.models.pretrained import load_backbone
 from amidst.models.state import check_state
 
+__all__ = [
+    "ModelInfo",
+    "builtin_models",
+    "load_backbone",
+    "load_model",
+    "read_info",
+    "resolve_model",
+    "save_model",
+]
+
+BUILTIN_DIR = Path(__file__).parent / "builtin"
+RUN_FILE = "model.safetensors"  # what a run folder calls its result
 METADATA_KEY = "amidst"
 FORMAT = 1
 
@@ -122,6 +137,34 @@ def load_model(path: str | Path, device: torch.device | str = "cpu") -> tuple[nn
     state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     model.load_state_dict(state, assign=True)
     return model.eval(), info
+
+
+def builtin_models() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(path.stem for path in BUILTIN_DIR.glob("*.safetensors"))
+
+
+def resolve_model(source: str | Path) -> Path:
+    """The model file that a built-in name, a .safetensors file or a run folder stands for.
+
+    A built-in name wins over a folder of that name in the working directory, which is "./name".
+    Raises UsageError naming the choices.
+    """
+    path = Path(source)
+    if str(source) in builtin_models():
+        return BUILTIN_DIR / f"{source}.safetensors"
+    if path.is_dir():
+        if (path / RUN_FILE).is_file():
+            return path / RUN_FILE
+        raise UsageError(f"{path}: this folder holds no {RUN_FILE}; is it a finished run?")
+    if path.is_file():
+        if path.suffix == ".safetensors":
+            return path
+        raise UsageError(f"{path}: expected a .safetensors file, found {path.suffix or 'no suffix'}")
+    names = ", ".join(builtin_models()) or "none"
+    raise UsageError(
+        f"{source}: no such model; expected a .safetensors file, a run folder or a built-in model ({names})"
+    )
 
 
 def _one_line(error: Exception) -> str:
