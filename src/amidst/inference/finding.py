@@ -31,6 +31,14 @@ def is_image_name(path: str | Path) -> bool:
     return Path(path).suffix.lower() in IMAGE_SUFFIXES
 
 
+def expect_folder(folder: str | Path) -> Path:
+    """`folder` as a path. Raises UsageError unless it is a folder."""
+    path = Path(folder)
+    if not path.is_dir():
+        raise UsageError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
+    return path
+
+
 def find_images(paths: Sequence[str | Path]) -> list[Path]:
     """Image files under `paths`, in the order given; inside a folder recursively and by name.
 

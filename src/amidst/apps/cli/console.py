@@ -86,16 +86,22 @@ def print_table(
 class Steps:
     """Progress of one long step: `update` moves it. Made by `steps`."""
 
-    def __init__(self, title: str, total: int | None, bar: Progress | None, task: TaskID | None) -> None:
-        self._title, self._total, self._bar, self._task = title, total, bar, task
+    def __init__(self, title: str, total: int | None, show: bool = True) -> None:
+        self._title, self._total, self._show = title, total, show
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
         self._begun = self._told = time.monotonic()
+
+    def attach(self, bar: Progress) -> None:
+        """Show the progress as a line of `bar`."""
+        self._bar, self._task = bar, bar.add_task(self._title, total=self._total, note="")
 
     def update(self, done: int, total: int | None = None, note: str = "") -> None:
         """`done` of `total` units are finished; `note` stands behind the bar."""
         self._total = total if total is not None else self._total
-        if self._bar is not None and self._task is not None:
+        if self._bar is not None:
             self._bar.update(self._task, completed=done, total=self._total, note=note)
-        elif time.monotonic() - self._told >= LINE_EVERY_S:
+        elif self._show and time.monotonic() - self._told >= LINE_EVERY_S:
             self._told = time.monotonic()
             self._line(done, note)
 
@@ -110,14 +116,11 @@ class Steps:
 
 
 @contextmanager
-def steps(title: str, total: int | None = None, *, show: bool = True) -> Iterator[Steps | None]:
-    """A progress bar on a terminal, a line every ten seconds elsewhere; None when `show` is false."""
-    if not show:
-        yield None
-        return
-    console = _console(stderr=True)
-    if not console.is_terminal:
-        yield Steps(title, total, None, None)
+def steps(title: str, total: int | None = None, *, show: bool = True) -> Iterator[Steps]:
+    """A progress bar on a terminal, a line every ten seconds elsewhere; nothing where `show` is false."""
+    progress, console = Steps(title, total, show), _console(stderr=True)
+    if not show or not console.is_terminal:
+        yield progress
         return
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -127,7 +130,8 @@ def steps(title: str, total: int | None = None, *, show: bool = True) -> Iterato
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        yield Steps(title, total, bar, bar.add_task(title, total=total, note=""))
+        progress.attach(bar)
+        yield progress
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,39 @@
+"""What MODEL and --device mean on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from amidst.errors import UsageError
+from amidst.models.weights import ModelInfo, builtin_models, load_model, resolve_model
+from amidst.training.distributed import default_device
+
+BUILT_IN = "person"  # the detector that ships with the package
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; "auto" is a GPU where there is one. Raises UsageError if it is not there."""
+    if name == "auto":
+        return default_device()
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"--device {name}: {str(error).splitlines()[0]}; try auto or cpu") from None
+    return device
+
+
+def is_model(word: str) -> bool:
+    """Whether a word on the command line names a model, not something to look at."""
+    path = Path(word)
+    if not path.exists():
+        return word in builtin_models()
+    return path.suffix == ".safetensors" or (path.is_dir() and any(path.glob("*.safetensors")))
+
+
+def open_model(name: str, device: torch.device) -> tuple[nn.Module, ModelInfo]:
+    """The network MODEL stands for, on `device`, ready to predict."""
+    return load_model(resolve_model(name), device)

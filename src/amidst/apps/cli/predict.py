@@ -1,0 +1,260 @@
+"""`amidst predict`: detect objects in photographs, folders, or the images of a dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import typer
+from torch import nn
+
+from amidst.apps.cli.console import print_json, print_table, say, steps, warning_line
+from amidst.apps.cli.opening import BUILT_IN, choose_device, is_model, open_model
+from amidst.apps.cli.pictures import Gallery
+from amidst.coco.dataset import CocoDataset
+from amidst.coco.files import write_atomically
+from amidst.coco.results import Results
+from amidst.errors import ImageError, UsageError
+from amidst.inference.finding import expect_folder, find_images, is_image_name
+from amidst.inference.predict import (
+    Prediction,
+    dataset_category_ids,
+    dataset_sources,
+    predict_images,
+    to_results,
+)
+from amidst.inference.reading import Source
+from amidst.models.weights import ModelInfo
+
+app = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False)
+
+GPU_BATCH = 8
+SHOWN_ROWS = 50  # images in the table
+SHOWN_OBJECTS = 5  # objects of an image in the table
+
+
+@app.command()
+def predict(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL] [PATH]...",
+            help="MODEL: a run folder, a model file, or a built-in name; left out, it is the built-in "
+            f"[bold]{BUILT_IN}[/]. PATH: photographs, and folders to search for photographs.",
+            show_default=False,
+        ),
+    ] = None,
+    ann: Annotated[
+        Path | None,
+        typer.Option(help="Predict on the images of this COCO file instead of PATHs.", show_default=False),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the images of --ann.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Write all detections here, as COCO results.", show_default=False
+        ),
+    ] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(help="Write the photographs with boxes into this folder.", show_default=False),
+    ] = None,
+    threshold: Annotated[
+        float,
+        typer.Option(help="Least score that is listed and drawn; results files hold all.", min=0, max=1),
+    ] = 0.3,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    batch_size: Annotated[
+        int, typer.Option("--batch", help="Images at a time; 0 = 1 on a CPU, 8 on a GPU.", min=0)
+    ] = 0,
+    workers: Annotated[int, typer.Option(help="Threads that read images.", min=0)] = 2,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per image and line.")
+    ] = False,
+) -> None:
+    """Detect objects in photographs, folders or a dataset.
+
+    Photographs of any size, orientation and colour mode are taken; a file that cannot be read is named and
+    passed over, and the exit code is then 1.
+
+    [bold]Examples[/]
+
+      amidst predict photo.jpg --draw out/
+
+      amidst predict runs/mine holiday/ -o found.json
+
+      amidst predict runs/mine --ann val.json --images images/ -o results.json
+    """
+    model_name, paths = _model_and_paths(words or [], with_dataset=ann is not None)
+    if (ann is None) != (images is None):
+        raise UsageError("--ann and --images go together: the dataset file, and the folder of its images")
+    if ann is not None and paths:
+        raise UsageError(f"give either --ann or paths to photographs, not both (found {paths[0]})")
+    dataset = CocoDataset.load(ann) if ann is not None else CocoDataset()
+    if images is not None:
+        sources = dataset_sources(dataset, expect_folder(images))
+        names = {images / image.file_name: PurePath(image.file_name) for image in dataset.images}
+    else:
+        names = _picture_names(paths)
+        sources = [Source(path, None, index) for index, path in enumerate(names)]
+    place = choose_device(device)
+    model, info = open_model(model_name, place)
+    category_ids = dataset_category_ids(info, dataset)
+    batch_size = batch_size or (1 if place.type == "cpu" else GPU_BATCH)
+    work = Work(model, info, sources, names, category_ids, threshold, batch_size, workers)
+    results, broken = _predict(work, draw, as_json)
+    if output is not None:
+        _write(output, results, None if ann is not None else [source.path for source in sources])
+        say(f"{len(results)} detections written to {output}")
+    if draw is not None:
+        say(f"pictures written to {draw}")
+    if broken:
+        say(f"{len(broken)} of {len(sources)} images could not be read")
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What to predict on, and how. `names` is the name that the picture of each photograph is drawn under."""
+
+    model: nn.Module
+    info: ModelInfo
+    sources: Sequence[Source]
+    names: dict[Path, PurePath]
+    category_ids: npt.NDArray[np.int64]  # (K,)
+    threshold: float
+    batch_size: int
+    workers: int
+
+    @property
+    def category_names(self) -> dict[int, str]:
+        """Name of each category id."""
+        names = (str(category["name"]) for category in self.info.categories)
+        return dict(zip(self.category_ids.tolist(), names, strict=True))
+
+
+def _model_and_paths(words: Sequence[str], with_dataset: bool) -> tuple[str, list[str]]:
+    """The first word is a model unless it is plainly something to look at."""
+    if not words:
+        if with_dataset:
+            return BUILT_IN, []
+        raise UsageError("name a photograph, or a model and photographs; see amidst predict --help")
+    first = words[0]
+    if is_model(first):
+        model, paths = first, list(words[1:])
+    elif is_image_name(first) or Path(first).exists():
+        model, paths = BUILT_IN, list(words)
+    else:
+        model, paths = first, list(words[1:])  # opening it tells what is wrong with it
+    if not paths and not with_dataset and is_model(model):
+        raise UsageError(f"nothing to look at: amidst predict {model} PATH... or --ann ANN.json --images DIR")
+    return model, paths
+
+
+def _picture_names(paths: Sequence[str]) -> dict[Path, PurePath]:
+    """Photographs to look at, each with the name its picture gets: relative to the folder it was found in."""
+    names: dict[Path, PurePath] = {}
+    for path in map(Path, paths):
+        for found in find_images([path]):
+            names.setdefault(found, found.relative_to(path) if path.is_dir() else PurePath(found.name))
+    return names
+
+
+def _predict(work: Work, draw: Path | None, as_json: bool) -> tuple[Results, list[Path]]:
+    """Run through all sources; list each image on stdout as it comes, or as a table at the end."""
+    parts: list[Results] = []
+    rows: list[tuple[str, str, str, str]] = []
+    broken: list[Path] = []
+
+    def failing(path: Path, error: ImageError) -> None:
+        broken.append(path)
+        warning_line(str(error))
+        if as_json:
+            print_json({"file_name": str(path), "error": str(error)})
+
+    with ExitStack() as stack:
+        gallery = Gallery(draw, work.category_names, work.threshold) if draw is not None else None
+        if gallery is not None:
+            stack.enter_context(gallery)
+        bar = stack.enter_context(steps("predicting", len(work.sources)))
+        predictions = predict_images(
+            work.model,
+            work.info,
+            work.sources,
+            batch_size=work.batch_size,
+            workers=work.workers,
+            on_error=failing,
+        )
+        for prediction in predictions:
+            part = to_results(prediction, work.category_ids)
+            parts.append(part)
+            if as_json:
+                print_json(_json_record(work, prediction, part))
+            elif len(rows) < SHOWN_ROWS:
+                rows.append(_row(work, prediction, part))
+            if gallery is not None:
+                name = work.names[prediction.path]
+                boxes = prediction.detections.boxes_xyxy.numpy()
+                gallery.add(prediction.path, name, boxes, part.category_ids, part.scores, prediction.size_hw)
+            bar.update(len(parts) + len(broken))
+    if not as_json:
+        _print_rows(rows, len(parts))
+    return Results.concatenate(parts), broken
+
+
+def _listed(work: Work, part: Results) -> list[int]:
+    """Indices of the detections that reach the threshold, by descending score."""
+    order = np.argsort(-part.scores, kind="stable")
+    return [int(index) for index in order if part.scores[index] >= work.threshold]
+
+
+def _json_record(work: Work, prediction: Prediction, part: Results) -> dict[str, Any]:
+    names, boxes = work.category_names, part.boxes_xywh
+    return {
+        "file_name": str(prediction.path),
+        "image_id": prediction.image_id,
+        "height": prediction.size_hw[0],
+        "width": prediction.size_hw[1],
+        "detections": [
+            {
+                "category_id": int(part.category_ids[index]),
+                "category": names[int(part.category_ids[index])],
+                "score": round(float(part.scores[index]), 6),
+                "bbox": [round(float(value), 3) for value in boxes[index]] if boxes is not None else None,
+            }
+            for index in _listed(work, part)
+        ],
+    }
+
+
+def _row(work: Work, prediction: Prediction, part: Results) -> tuple[str, str, str, str]:
+    names, listed = work.category_names, _listed(work, part)
+    words = [f"{names[int(part.category_ids[i])]} {part.scores[i]:.2f}" for i in listed[:SHOWN_OBJECTS]]
+    if len(listed) > SHOWN_OBJECTS:
+        words.append(f"and {len(listed) - SHOWN_OBJECTS} more")
+    height, width = prediction.size_hw
+    return str(prediction.path), f"{width} x {height}", str(len(listed)), ", ".join(words)
+
+
+def _print_rows(rows: Sequence[tuple[str, str, str, str]], images: int) -> None:
+    if rows:
+        print_table("", ("image", "size", "objects", "best"), rows, right=("objects",))
+    if images > len(rows):
+        say(f"and {images - len(rows)} more images")
+
+
+def _write(output: Path, results: Results, files: Sequence[Path] | None) -> None:
+    """COCO results; for photographs without a dataset each record also names its file."""
+    if files is None:
+        results.save(output)
+        return
+    records = [record | {"file_name": str(files[record["image_id"]])} for record in results.to_builtins()]
+    write_atomically(output, json.dumps(records).encode())
