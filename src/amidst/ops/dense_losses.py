@@ -92,7 +92,7 @@ def dense_loss_sum(
     form = _Form(value, slope, weights, floor, tau_mode == "hard", focal_gamma)
     if logits.dtype not in (torch.float32, torch.float64):
         logits = logits.float()
-    result: Tensor = _DenseSum.apply(logits.contiguous(), class_index, form)
+    result: Tensor = _DenseSum.apply(logits.contiguous(), class_index, form)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -121,14 +121,14 @@ class _DenseSum(torch.autograd.Function):
         ctx.save_for_backward(logits, class_index)
         ctx.form = form
         sums = torch.zeros(len(logits), dtype=torch.float64, device=logits.device)
+        work = _workspace(logits)
         with torch.autocast(logits.device.type, enabled=False):
-            for b, image in enumerate(logits):
-                for chunk in _chunks(image, class_index[b]):
-                    negatives = _negative_value(chunk, form)
-                    sums[b] += negatives
-                    if len(chunk.positive):
-                        x_t = chunk.logits.view(-1)[chunk.positive]
-                        sums[b] += form.weights[0] * form.clipped_value(x_t).sum()
+            for b, image in enumerate(logits):  # image (N, K)
+                exceptions = _exceptions(class_index[b], image.shape[1])
+                for chunk in _chunks(image, exceptions):
+                    sums[b] += _negative_value(chunk, form, work)
+                positive_value = form.clipped_value(image.view(-1)[exceptions.positive]).sum()
+                sums[b] = form.weights[1] * sums[b] + form.weights[0] * positive_value
         return sums.to(logits.dtype)
 
     @staticmethod
@@ -136,112 +136,130 @@ class _DenseSum(torch.autograd.Function):
         logits, class_index = ctx.saved_tensors
         form: _Form = ctx.form
         gradient = torch.empty_like(logits)
+        work = _workspace(logits)
         with torch.autocast(logits.device.type, enabled=False):
             for b, image in enumerate(logits):
-                upstream = grad_outputs[0][b]
-                for chunk in _chunks(image, class_index[b]):
-                    out = gradient[b, chunk.start : chunk.start + len(chunk.logits)]  # (n, K)
-                    _negative_slope(chunk, form, upstream, out)
-                    if len(chunk.ignored):
-                        out[chunk.ignored] = 0
-                    if len(chunk.positive):
-                        x_t = chunk.logits.view(-1)[chunk.positive]
-                        slope = form.clipped_slope(x_t) * (form.weights[0] * upstream)
-                        out.view(-1)[chunk.positive] = slope
+                negative_scale = grad_outputs[0][b] * form.weights[1]
+                positive_scale = grad_outputs[0][b] * form.weights[0]
+                step = len(work[0])
+                for x, out in zip(
+                    torch.split(image, step), torch.split(gradient[b], step), strict=True
+                ):  # each (n, K)
+                    _negative_slope(x, form, negative_scale, out, work)
+                exceptions = _exceptions(class_index[b], image.shape[1])
+                slope = form.clipped_slope(image.view(-1)[exceptions.positive])
+                gradient[b].view(-1)[exceptions.positive] = slope * positive_scale
+                gradient[b].index_fill_(0, exceptions.ignored, 0)
         return gradient, None, None
 
 
 @dataclass(frozen=True)
+class _Exceptions:
+    """The entries of an image's (N, K) that are not negatives, both ascending."""
+
+    positive: Tensor  # (P,) positions in the flattened (N * K)
+    ignored: Tensor  # (I,) rows
+
+
+def _exceptions(class_index: Tensor, num_classes: int) -> _Exceptions:
+    rows = (class_index != BACKGROUND).nonzero().squeeze(1)
+    is_object = class_index[rows] != IGNORED
+    objects, ignored = rows[is_object], rows[~is_object]
+    return _Exceptions(objects * num_classes + class_index[objects], ignored)
+
+
+@dataclass(frozen=True)
 class _Chunk:
-    """Some anchors of one image."""
+    """Some anchors of one image, and its exceptions, counted from the chunk's first anchor."""
 
-    start: int  # its first anchor
     logits: Tensor  # (n, K)
-    positive: Tensor  # positions in the flattened (n * K) of the positives
-    ignored: Tensor  # rows to leave out
+    positive: Tensor
+    ignored: Tensor
+
+    def leave_out(self, values: Tensor) -> None:
+        """Zero the exceptions among (n, K), in place."""
+        if len(self.positive):
+            values.view(-1).index_fill_(0, self.positive, 0)
+        if len(self.ignored):
+            values.index_fill_(0, self.ignored, 0)
 
 
-def _chunks(logits: Tensor, class_index: Tensor) -> Iterator[_Chunk]:
-    """Cut one image's (N, K), (N,). An accelerator has no use for small pieces: there it is one."""
+def _chunks(logits: Tensor, exceptions: _Exceptions) -> Iterator[_Chunk]:
+    """Cut one image's (N, K)."""
     num_anchors, num_classes = logits.shape
-    on_cpu = logits.device.type == "cpu"
-    step = max(1, _CHUNK // max(1, num_classes)) if on_cpu else max(1, num_anchors)
-    objects = (class_index > BACKGROUND).nonzero().squeeze(1)  # (P,) ascending
-    ignored = (class_index == IGNORED).nonzero().squeeze(1)  # (I,) ascending
-    positions = objects * num_classes + class_index[objects]
-    starts = range(0, num_anchors, step)
-    edges = torch.tensor([*starts, num_anchors], device=logits.device)
-    object_edges = torch.searchsorted(objects, edges).tolist()
-    ignored_edges = torch.searchsorted(ignored, edges).tolist()
-    for i, start in enumerate(starts):
+    step = _anchors_per_chunk(logits)
+    edges = torch.arange(0, num_anchors + step, step, device=logits.device)
+    positive_edges = torch.searchsorted(exceptions.positive, edges * num_classes).tolist()
+    ignored_edges = torch.searchsorted(exceptions.ignored, edges).tolist()
+    for i, chunk in enumerate(torch.split(logits, step)):
         yield _Chunk(
-            start,
-            logits[start : start + step],
-            positions[object_edges[i] : object_edges[i + 1]] - start * num_classes,
-            ignored[ignored_edges[i] : ignored_edges[i + 1]] - start,
+            chunk,
+            exceptions.positive[positive_edges[i] : positive_edges[i + 1]] - i * step * num_classes,
+            exceptions.ignored[ignored_edges[i] : ignored_edges[i + 1]] - i * step,
         )
 
 
-def _leave_out(chunk: _Chunk, values: Tensor) -> None:
-    """Zero the entries (n, K) of positives and ignored anchors, in place."""
-    if len(chunk.positive):
-        values.view(-1)[chunk.positive] = 0
-    if len(chunk.ignored):
-        values[chunk.ignored] = 0
+def _anchors_per_chunk(logits: Tensor) -> int:
+    """An accelerator has no use for small pieces: there an image is one chunk."""
+    num_anchors, num_classes = logits.shape[-2:]
+    if logits.device.type != "cpu":
+        return max(1, num_anchors)
+    return max(1, min(num_anchors, _CHUNK // max(1, num_classes)))
 
 
-def _negative_value(chunk: _Chunk, form: _Form) -> Tensor:
-    """Weighted sum of the loss over the negatives of a chunk: a scalar."""
+def _workspace(logits: Tensor) -> Tensor:
+    """Buffers (3, n, K) for one chunk after the other: fresh memory for each costs as much as the work."""
+    return logits.new_empty(3, _anchors_per_chunk(logits), logits.shape[-1])
+
+
+def _negative_value(chunk: _Chunk, form: _Form, work: Tensor) -> Tensor:
+    """Sum of the loss over the negatives of a chunk: a scalar, not yet weighted."""
     if form.focal_gamma is None:
         values = form.clipped_value(-chunk.logits)
-        _leave_out(chunk, values)
-        return values.sum() * form.weights[1]
-    x = chunk.logits if form.floor == -math.inf else chunk.logits.clamp(max=-form.floor)
-    odds, cross_entropy, excess = _odds(x)
-    if excess is not None:
-        cross_entropy += excess
+        chunk.leave_out(values)
+        return values.sum()
+    p, one_plus, cross_entropy = work[:, : len(chunk.logits)]  # each (n, K)
+    x = chunk.logits if form.floor == -math.inf else torch.clamp(chunk.logits, max=-form.floor, out=p)
+    _odds_and_cross_entropy(x, odds=p, cross_entropy=cross_entropy)
     if form.focal_gamma == 0:
-        _leave_out(chunk, cross_entropy)
-        return cross_entropy.sum() * form.weights[1]
-    p = torch.div(odds, odds + 1, out=odds)
-    modulation = _power(p, form.focal_gamma)
-    _leave_out(chunk, modulation)
+        chunk.leave_out(cross_entropy)
+        return cross_entropy.sum()
+    p.div_(torch.add(p, 1, out=one_plus))
+    _power_(p, form.focal_gamma)
+    chunk.leave_out(p)
     # A dot product is a multiplication and a sum in one pass.
-    return torch.dot(modulation.view(-1), cross_entropy.view(-1)) * form.weights[1]
+    return torch.dot(p.view(-1), cross_entropy.view(-1))
 
 
-def _negative_slope(chunk: _Chunk, form: _Form, upstream: Tensor, out: Tensor) -> None:
-    """upstream * d loss / d x of every logit of a chunk as if it were negative, into out (n, K)."""
-    scale = upstream * form.weights[1]
+def _negative_slope(x: Tensor, form: _Form, scale: Tensor, out: Tensor, work: Tensor) -> None:
+    """scale * d loss / d x of logits (n, K) as if it were a negative, into out (n, K)."""
     if form.focal_gamma is None:
-        torch.mul(form.clipped_slope(-chunk.logits), -scale, out=out)
+        torch.mul(form.clipped_slope(-x), -scale, out=out)
         return
     gamma = form.focal_gamma
-    odds, cross_entropy, excess = _odds(chunk.logits, with_cross_entropy=gamma != 0)
-    miss = (odds + 1).reciprocal_()  # 1 - p
-    p = odds.mul_(miss)
+    p, miss, cross_entropy = work[:, : len(x)]  # each (n, K); miss = 1 - p
+    _odds_and_cross_entropy(x, odds=p, cross_entropy=cross_entropy)
+    torch.add(p, 1, out=miss).reciprocal_()
+    p.mul_(miss)
     if gamma == 0:
         torch.mul(p, scale, out=out)
-    else:
-        # (1 - alpha) p^gamma (gamma (1 - p) CE + p)
-        if excess is not None:
-            cross_entropy += excess
+    else:  # p^gamma (gamma (1 - p) CE + p)
         inner = torch.addcmul(p, miss, cross_entropy, value=gamma, out=miss)
-        torch.mul(_power(p, gamma).mul_(scale), inner, out=out)
+        torch.mul(_power_(p, gamma).mul_(scale), inner, out=out)
     if form.hard:
-        out.masked_fill_(chunk.logits > -form.floor, 0)
+        out.masked_fill_(x > -form.floor, 0)
 
 
-def _odds(x: Tensor, with_cross_entropy: bool = True) -> tuple[Tensor, Tensor, Tensor | None]:
-    """exp(x), ln(1 + exp(x)) up to x = 80, and what the latter lacks beyond (None: nothing)."""
-    excess = None
-    if x.device.type != "cpu" or (x.numel() and float(x.amax()) > _LARGE):
-        excess = (x - _LARGE).clamp_(min=0)
-        x = x.clamp(max=_LARGE)
-    odds = torch.exp(x)
-    return odds, torch.log1p(odds) if with_cross_entropy else odds, excess
+def _odds_and_cross_entropy(x: Tensor, odds: Tensor, cross_entropy: Tensor) -> None:
+    """exp(min(x, 80)) and ln(1 + exp(x)) into the given buffers; odds may be x itself."""
+    if x.device.type == "cpu" and float(x.amax()) <= _LARGE:
+        torch.log1p(torch.exp(x, out=odds), out=cross_entropy)
+        return
+    excess = (x - _LARGE).clamp_(min=0)
+    torch.clamp(x, max=_LARGE, out=odds).exp_()
+    torch.log1p(odds, out=cross_entropy).add_(excess)
 
 
-def _power(p: Tensor, gamma: float) -> Tensor:
-    """p^gamma as a new tensor."""
-    return p * p if gamma == 2 else p.pow(gamma)
+def _power_(p: Tensor, gamma: float) -> Tensor:
+    """p^gamma in place."""
+    return p.mul_(p) if gamma == 2 else p.pow_(gamma)

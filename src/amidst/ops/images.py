@@ -53,7 +53,7 @@ def _round(value: float) -> int:
 
 
 def resize(image: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """uint8 (3, H, W) -> uint8 (3, h, w), bilinear with antialiasing; the image itself if the size is kept."""
+    """uint8 (3, H, W) -> uint8 (3, h, w), bilinear with antialiasing; the image itself at the same size."""
     if tuple(image.shape[-2:]) == tuple(size_hw):
         return image
     batch = image[None]

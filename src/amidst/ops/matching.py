@@ -3,8 +3,8 @@
 Shapes: G ground truths, N anchors.
 
 An anchor belongs to the object it overlaps most if that IoU >= `positive`; it is background if its largest
-IoU is < `negative`, and ignored between the two. `low_quality` says what happens to the anchors that overlap some
-object more than any other anchor does (all ties count, overlap > 0), where their IoU is below `positive`:
+IoU is < `negative`, and ignored between the two. `low_quality` says what happens to the anchors that overlap
+some object more than any other anchor does (all ties count, overlap > 0), where that IoU is < `positive`:
 
     "none"       nothing (the thesis's RetinaNet)
     "detectron"  positive if IoU >= negative: the release writes background last

@@ -71,10 +71,11 @@ def _settle(columns: Tensor, iou: float) -> Tensor:
     suppresses = _suppresses(columns, columns, iou).triu_(diagonal=1).to(torch.float32)  # (n, n)
     keep = torch.ones(columns.shape[1], device=columns.device)
     while True:
-        following = (keep @ suppresses == 0).to(torch.float32)
+        following = torch.mv(suppresses.t(), keep).eq(0).to(torch.float32)
         if torch.equal(following, keep):
-            return keep > 0
+            break
         keep = following
+    return keep > 0
 
 
 def _suppresses(rows: Tensor, columns: Tensor, iou: float) -> Tensor:
