@@ -10,7 +10,8 @@
         ├── WeightsError     a weight file does not fit the network
         └── TrainingError    training cannot go on
             ├── NonFiniteLoss
-            └── OutOfMemory
+            ├── OutOfMemory
+            └── Interrupted      (exit 130) asked to stop; a checkpoint was written
 
 A message says what was expected, what was found, where (file, record id), and what to do.
 """
@@ -80,3 +81,9 @@ class NonFiniteLoss(TrainingError):  # noqa: N818
 
 class OutOfMemory(TrainingError):  # noqa: N818
     """The device has too little memory; the message names the setting to lower."""
+
+
+class Interrupted(TrainingError):  # noqa: N818
+    """Training was asked to stop and wrote a checkpoint; the message says how to resume."""
+
+    exit_code = 130

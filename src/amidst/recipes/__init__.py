@@ -1,0 +1,22 @@
+"""Named experiments: functions that return a full configuration. Importing them does not import torch."""
+
+from __future__ import annotations
+
+from amidst.errors import UsageError
+from amidst.recipes import retinanet, smoke
+from amidst.recipes.recipe import Recipe
+
+RECIPES: dict[str, Recipe] = {
+    "retinanet_r50_fpn_1x": retinanet.R50_FPN_1X,
+    "retinanet_r101_fpn_1.5x": retinanet.R101_FPN_1_5X,
+    "retinanet_r50_fpn": retinanet.R50_FPN,
+    "retinanet_lite_320": retinanet.LITE_320,
+    "smoke": smoke.SMOKE,
+}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe called `name`. Raises UsageError naming those there are."""
+    if name not in RECIPES:
+        raise UsageError(f"no recipe called {name!r}; there are: {', '.join(RECIPES)}")
+    return RECIPES[name]

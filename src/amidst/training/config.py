@@ -25,12 +25,14 @@ class ResizeConfig(Config):
 class DataConfig(Config):
     """Sampling and augmentation (J.1)."""
 
-    batch_size: int = 16  # images per optimiser micro-step over all processes
+    batch_size: int = 16  # images per micro-step, over all processes together
     resize: ResizeConfig = ResizeConfig()  # validation and prediction; training too where no jitter is set
     train_short_sides: tuple[int, ...] = ()  # drawn per batch; empty = resize.short
     flip: float = 0.5
     colour_jitter: float = 0.0  # strength of brightness, contrast and saturation changes
-    crop_scale: tuple[float, float] | None = None  # random zoom range (crop < 1, canvas > 1); null = off
+    crop_scale: tuple[float, float] | None = (
+        None  # side of the view over side of the image: crop < 1 < canvas
+    )
     aspect_grouping: bool = True
     workers: int = 2
 
@@ -49,7 +51,11 @@ class OptimConfig(Config):
 
 
 class ScheduleConfig(Config):
-    """Learning-rate schedule (J.3). Length in updates, or in epochs when `epochs` is set."""
+    """Learning-rate schedule (J.3). Length in updates of `optim.lr_batch` images, or in epochs when `epochs` is set.
+
+    With another number of images an update, lr and length scale so that as many images are seen (linear scaling
+    rule); the warm-up keeps its number of updates.
+    """
 
     kind: Literal["step", "cosine"] = "step"
     iterations: int = 90_000
@@ -65,7 +71,9 @@ class TrainConfig(Config):
     """The loop."""
 
     seed: int = 0
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = (
+        "float32"  # auto: bfloat16 where it is fast
+    )
     ema_decay: float | None = None
     log_every: int = 20
     validate_every: int = 0  # updates; 0 = only at the end

@@ -1,0 +1,190 @@
+"""Which images make up which batch, and their way from disk to the device.
+
+The order is a pure function of (seed, epoch), so that a run can start at any batch without reading what came before,
+and every process of a distributed run finds its share of the same global batches. Landscape and portrait images come
+in separate batches (J.1), which saves padding.
+
+Shape legend: I images, S batches of an epoch, B images of a global batch, R processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from amidst.errors import ConfigError, ImageError
+from amidst.training.samples import Sample, Samples
+
+IntArray = npt.NDArray[np.int64]
+
+
+def steps_per_epoch(images: int, batch_size: int) -> int:
+    """S: every image once, the last batch filled up."""
+    return -(-images // batch_size)
+
+
+def epoch_batches(
+    sizes_hw: IntArray, batch_size: int, seed: int, epoch: int, aspect_grouping: bool
+) -> IntArray:
+    """Image indices (S, B) of one epoch: each image once; the last places repeat images of the same epoch.
+
+    With grouping each batch is all landscape or all portrait, but for the one batch that takes what is left over.
+    """
+    generator = np.random.default_rng((seed, epoch))
+    order = generator.permutation(len(sizes_hw))
+    if aspect_grouping:
+        portrait = sizes_hw[order, 0] > sizes_hw[order, 1]
+        groups = [order[~portrait], order[portrait]]
+        whole = [group[: len(group) // batch_size * batch_size] for group in groups]
+        rest = [group[len(group) // batch_size * batch_size :] for group in groups]
+        order = np.concatenate([*whole, *rest])
+    steps = steps_per_epoch(len(order), batch_size)
+    batches = np.resize(order, (steps, batch_size))  # np.resize repeats from the front
+    return batches[generator.permutation(steps)] if aspect_grouping else batches
+
+
+class BatchStream(Sampler[list[int]]):
+    """Batches number `start` to `stop` of a run, as one process sees them.
+
+    Process `rank` of `world` takes every world-th place of each global batch, starting with `rank`.
+    """
+
+    def __init__(
+        self,
+        sizes_hw: IntArray,
+        *,
+        batch_size: int,
+        seed: int,
+        aspect_grouping: bool,
+        start: int,
+        stop: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        """Raises ConfigError if the global batch cannot be shared out equally."""
+        if batch_size < 1 or batch_size % world:
+            raise ConfigError(
+                f"data.batch_size is {batch_size}; expected a positive multiple of {world} processes"
+            )
+        self.sizes_hw, self.batch_size, self.seed = sizes_hw, batch_size, seed
+        self.aspect_grouping, self.start, self.stop = aspect_grouping, start, stop
+        self.places = range(rank, batch_size, world)
+
+    def __len__(self) -> int:
+        return max(self.stop - self.start, 0)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        steps = steps_per_epoch(len(self.sizes_hw), self.batch_size)
+        epoch, batches = -1, np.empty((0, 0), dtype=np.int64)
+        for number in range(self.start, self.stop):
+            if number // steps != epoch:
+                epoch = number // steps
+                batches = epoch_batches(
+                    self.sizes_hw, self.batch_size, self.seed, epoch, self.aspect_grouping
+                )
+            yield batches[number % steps, list(self.places)].tolist()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PackedBatch:
+    """Decoded images of one batch in one block of memory: one transfer to the device, one file handle.
+
+    Images stand behind one another as (H, W, 3).
+    """
+
+    indices: list[int]
+    pixels: Tensor  # uint8 (sum of H * W * 3,)
+
+    def pin_memory(self) -> PackedBatch:
+        """The same in page-locked memory, from which a GPU copies without waiting."""
+        return PackedBatch(self.indices, self.pixels.pin_memory())
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An image that could not be read, on its way from a worker process to the one that raises."""
+
+    problem: str
+    file: str
+    record: str
+    rule: str
+
+
+class _Fetching(Dataset[PackedBatch | Unreadable]):
+    """Fetches a whole batch for a DataLoader worker."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+
+    def __getitems__(self, indices: list[int]) -> PackedBatch | Unreadable:
+        blocks = []
+        for index in indices:
+            try:
+                image = self.samples[index].image
+            except ImageError as error:
+                image_id = self.samples.image_ids[index]
+                record = error.record or f"image {image_id}"
+                return Unreadable(error.problem, str(self.samples.path(index)), record, error.rule)
+            blocks.append(image.permute(1, 2, 0).reshape(-1))
+        return PackedBatch(indices, torch.cat(blocks))
+
+
+def _as_fetched(batch: PackedBatch | Unreadable) -> PackedBatch | Unreadable:
+    return batch
+
+
+def make_loader(
+    samples: Samples, stream: BatchStream, workers: int, *, pin_memory: bool = False
+) -> DataLoader[PackedBatch | Unreadable]:
+    """Decodes in `workers` processes (0 = in this one), a few batches ahead.
+
+    Workers are started afresh instead of forked: forking a process whose threads hold locks can hang.
+    """
+    return DataLoader(
+        _Fetching(samples),
+        batch_sampler=stream,
+        num_workers=workers,
+        collate_fn=_as_fetched,
+        pin_memory=pin_memory,
+        multiprocessing_context="forkserver" if workers else None,
+        prefetch_factor=4 if workers else None,
+    )
+
+
+def load_batches(
+    samples: Samples, stream: BatchStream, *, workers: int, device: torch.device
+) -> Iterator[list[Sample]]:
+    """Batches of samples on `device`, in order.
+
+    Raises ImageError naming the file that cannot be read, RuntimeError if a worker process dies.
+    """
+    loader = make_loader(samples, stream, workers, pin_memory=device.type == "cuda")
+    for fetched in loader:
+        if isinstance(fetched, Unreadable):
+            raise ImageError(fetched.problem, file=fetched.file, record=fetched.record, rule=fetched.rule)
+        yield unpack(samples, fetched, device)
+
+
+def unpack(samples: Samples, batch: PackedBatch, device: torch.device) -> list[Sample]:
+    """The samples of a packed batch on `device`. The block must be kept until they are used up, which views do."""
+    sizes_hw: Sequence[list[int]] = samples.sizes_hw[batch.indices].tolist()
+    pixels = batch.pixels.to(device, non_blocking=True)
+    blocks = pixels.split([3 * height * width for height, width in sizes_hw])
+    unpacked = []
+    for index, block, (height, width) in zip(batch.indices, blocks, sizes_hw, strict=True):
+        boxes_xyxy, class_index = samples.objects(index)
+        unpacked.append(
+            Sample(
+                image_id=int(samples.image_ids[index]),
+                image=block.view(height, width, 3).permute(2, 0, 1),
+                boxes_xyxy=boxes_xyxy.to(device),
+                class_index=class_index.to(device),
+            )
+        )
+    return unpacked

@@ -1,0 +1,47 @@
+"""Number formats and repeatability of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def resolve(precision: Precision, device: torch.device) -> torch.dtype:
+    """Type of the network's arithmetic. "auto" is bfloat16 on hardware that multiplies it faster than float32.
+
+    That is every recent GPU, and CPUs with AMX tiles, where convolutions run about ten times as fast; other CPUs
+    emulate bfloat16 and are several times slower with it.
+    """
+    if precision != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+    return torch.bfloat16 if fast else torch.float32
+
+
+@contextmanager
+def repeatable(seed: int, device: torch.device) -> Iterator[None]:
+    """Seeds torch and, on the CPU, allows only algorithms that always give the same bits.
+
+    On a GPU such algorithms are slow or missing for parts of a detector, so there only the seed is set.
+    """
+    torch.manual_seed(seed)
+    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    was_warning = torch.is_deterministic_algorithms_warn_only_enabled()
+    was_filling = torch.utils.deterministic.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(device.type == "cpu")
+    torch.utils.deterministic.fill_uninitialized_memory = (
+        False  # a debugging aid that writes all memory twice
+    )
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(was_deterministic, warn_only=was_warning)
+        torch.utils.deterministic.fill_uninitialized_memory = was_filling
