@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -27,6 +28,22 @@ def _console(stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     return console
+
+
+def new_app(help: str = "") -> typer.Typer:
+    """The application of a command module: a single command, or with `help` a group of commands."""
+    return typer.Typer(
+        help=help or None,
+        no_args_is_help=bool(help),
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        callback=_group if help else None,
+    )
+
+
+def _group() -> None:
+    """Makes an application a group even while it has one command only."""
 
 
 def say(message: str) -> None:

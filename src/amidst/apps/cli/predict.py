@@ -14,7 +14,7 @@ import numpy.typing as npt
 import typer
 from torch import nn
 
-from amidst.apps.cli.console import print_json, print_table, say, steps, warning_line
+from amidst.apps.cli.console import new_app, print_json, print_table, say, steps, warning_line
 from amidst.apps.cli.opening import BUILT_IN, choose_device, is_model, open_model
 from amidst.apps.cli.pictures import Gallery
 from amidst.coco.dataset import CocoDataset
@@ -32,7 +32,7 @@ from amidst.inference.predict import (
 from amidst.inference.reading import Source
 from amidst.models.weights import ModelInfo
 
-app = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False)
+app = new_app()
 
 GPU_BATCH = 8
 SHOWN_ROWS = 50  # images in the table
@@ -44,7 +44,7 @@ def predict(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL] [PATH]...",
+            metavar="MODEL|PATH",
             help="MODEL: a run folder, a model file, or a built-in name; left out, it is the built-in "
             f"[bold]{BUILT_IN}[/]. PATH: photographs, and folders to search for photographs.",
             show_default=False,
