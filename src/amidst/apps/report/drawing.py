@@ -12,6 +12,7 @@ one, and left out where there is no room. Lines are placed on whole pixels, whic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -135,12 +136,12 @@ def draw_comparison(
 
 def line_width(width: int, height: int) -> int:
     """Width of a box's line, in pixels, for an image of this size."""
-    return max(1, round(0.0055 * float(width * height) ** 0.5))
+    return max(1, round(0.0055 * math.sqrt(width * height)))
 
 
 def text_size(width: int, height: int) -> float:
     """Size of captions, in pixels, for an image of this size."""
-    return max(11.0, 0.024 * float(width * height) ** 0.5)
+    return max(11.0, 0.024 * math.sqrt(width * height))
 
 
 def _box(row: NDArray[np.floating]) -> tuple[float, float, float, float]:
