@@ -14,9 +14,10 @@ import numpy.typing as npt
 import typer
 from torch import nn
 
-from amidst.apps.cli.console import new_app, print_json, print_table, say, steps, warning_line
+from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
 from amidst.apps.cli.opening import BUILT_IN, choose_device, is_model, open_model
 from amidst.apps.cli.pictures import Gallery
+from amidst.apps.cli.progress import step
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import write_atomically
 from amidst.coco.results import Results
@@ -184,7 +185,7 @@ def _predict(work: Work, draw: Path | None, as_json: bool) -> tuple[Results, lis
         gallery = Gallery(draw, work.category_names, work.threshold) if draw is not None else None
         if gallery is not None:
             stack.enter_context(gallery)
-        bar = stack.enter_context(steps("predicting", len(work.sources)))
+        bar = stack.enter_context(step("predicting", len(work.sources)))
         predictions = predict_images(
             work.model,
             work.info,

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from amidst.apps.cli.console import new_app, print_json, print_table, say, steps
+from amidst.apps.cli.console import new_app, print_json, print_table, say
+from amidst.apps.cli.progress import step
 from amidst.config import to_builtins
 from amidst.models.download import WEIGHTS, default_cache, download_weights
 from amidst.models.weights import builtin_models, read_info, resolve_model
@@ -38,7 +39,7 @@ def fetch(
 
       amidst weights fetch resnet50
     """
-    with steps(f"downloading {name}") as bar:
+    with step(f"downloading {name}") as bar:
         path = download_weights(name, progress=lambda done, total: bar.update(done, total))
     if as_json:
         print_json({"name": name, "path": str(path)})
