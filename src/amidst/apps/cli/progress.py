@@ -16,16 +16,18 @@ LINE_EVERY_S = 10.0  # where there is no terminal
 class Step:
     """One long step: `update` moves it, `finish` takes its bar away. Made by `Screen.step`."""
 
-    def __init__(self, title: str, total: int | None, bars: Progress | None, show: bool) -> None:
-        self._title, self._total, self._bars, self._show = title, total, bars, show
-        self._task = bars.add_task(title, total=total, note="") if bars is not None else TaskID(0)
+    def __init__(
+        self, title: str, total: int | None, begun_at: int, bars: Progress | None, show: bool
+    ) -> None:
+        self._title, self._total, self._begun_at, self._bars, self._show = title, total, begun_at, bars, show
+        self._task = TaskID(0)
+        if bars is not None:
+            self._task = bars.add_task(title, total=total, completed=begun_at, note="")
         self._begun = self._told = time.monotonic()
-        self._first: int | None = None
 
     def update(self, done: int, total: int | None = None, note: str = "") -> None:
         """`done` of `total` units are finished; `note` stands behind the bar."""
         self._total = total if total is not None else self._total
-        self._first = done if self._first is None else self._first
         if self._bars is not None:
             self._bars.update(self._task, completed=done, total=self._total, note=note)
         elif self._show and time.monotonic() - self._told >= LINE_EVERY_S:
@@ -41,7 +43,7 @@ class Step:
         return f"{self._title}: {done}/{self._total}" if self._total else f"{self._title}: {done}"
 
     def _left(self, done: int) -> str:
-        gone = done - (self._first or 0)  # a resumed step does not begin at 0
+        gone = done - self._begun_at
         if not self._total or gone <= 0:
             return ""
         seconds = (time.monotonic() - self._begun) / gone * (self._total - done)
@@ -54,9 +56,9 @@ class Screen:
     def __init__(self, bars: Progress | None, show: bool) -> None:
         self._bars, self._show = bars, show
 
-    def step(self, title: str, total: int | None = None) -> Step:
-        """A further step with its own bar."""
-        return Step(title, total, self._bars, self._show)
+    def step(self, title: str, total: int | None = None, begun_at: int = 0) -> Step:
+        """A further step with its own bar; a resumed one has `begun_at` units behind it."""
+        return Step(title, total, begun_at, self._bars, self._show)
 
 
 @contextmanager

@@ -1,0 +1,193 @@
+"""A training run as the command line does it: progress on screen, scores by the COCO metric, records on disk.
+
+What this adds to a run folder beside what the loop writes:
+
+    run.json        where the data lie, the command, when, how long, on what
+    results.json    detections of the last validation
+    summary.json    their scores
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from amidst.apps.cli.console import say
+from amidst.apps.cli.opening import choose_device
+from amidst.apps.cli.progress import Screen, Step, screen
+from amidst.coco.classes import ClassMap
+from amidst.coco.dataset import CocoDataset
+from amidst.coco.files import write_atomically
+from amidst.coco.results import Results
+from amidst.evaluation import Summary, evaluate
+from amidst.inference.predict import predict_dataset
+from amidst.models.weights import ModelInfo
+from amidst.training import distributed
+from amidst.training.config import Experiment
+from amidst.training.log import Event, Started, Stepped, StepRecord, ValidationRecord
+from amidst.training.loop import train
+
+GPU_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Split:
+    """A dataset, the folder of its images, and the file it was read from, where there is one."""
+
+    dataset: CocoDataset
+    images_dir: Path
+    file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to do."""
+
+    experiment: Experiment
+    train: Split
+    val: Split
+    run_dir: Path
+    device: str = "auto"
+    resume: bool = False
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that talks: the only one, or torchrun's rank 0."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def run_job(job: Job) -> Summary | None:
+    """Train, validate and write everything; the last validation's score, on the first process."""
+    begun = time.time()
+    about = _about(job)
+    with screen(show=is_first_process()) as room:
+        validator = Validator(job, room)
+        follower = Follower(job.run_dir, about, room)
+        train(
+            job.experiment,
+            job.train.dataset,
+            job.train.images_dir,
+            job.run_dir,
+            class_map=validator.classes,
+            validate=validator,
+            resume=job.resume,
+            device=choose_device(job.device),
+            report=follower,
+        )
+    if is_first_process():
+        before = float(follower.before.get("seconds", 0.0))
+        _write_json(job.run_dir / "run.json", about | {"seconds": round(before + time.time() - begun, 1)})
+    return validator.summary
+
+
+class Validator:
+    """Predicts on the validation images, every process its share, and scores them on the first process."""
+
+    def __init__(self, job: Job, room: Screen) -> None:
+        self._job, self._room = job, room
+        self.classes: ClassMap = job.train.dataset.class_map()
+        self.summary: Summary | None = None
+        resize = job.experiment.data.resize
+        self._info = ModelInfo(
+            job.experiment.model,
+            tuple(self.classes.to_builtins()),
+            {"resize": {"short": resize.short, "long": resize.long}},
+        )
+
+    def __call__(self, model: nn.Module, step: int) -> Mapping[str, float]:
+        """Scores by name, on the first process; elsewhere none."""
+        val, rank_world = self._job.val, distributed.place_in_run()
+        bar = self._room.step("validating")
+        on_cpu = next(model.parameters()).device.type == "cpu"
+        own = predict_dataset(
+            model,
+            self._info,
+            val.dataset,
+            val.images_dir,
+            batch_size=1 if on_cpu else GPU_BATCH,
+            workers=max(1, self._job.experiment.data.workers),
+            shard=rank_world,
+            progress=bar.update,
+        )
+        bar.finish()
+        results = Results.concatenate(distributed.gather(own))
+        if rank_world[0] != 0:
+            return {}
+        self.summary = evaluate(val.dataset, results)
+        results.save(self._job.run_dir / "results.json")
+        scores = {"step": step, **self.summary.to_builtins()}
+        _write_json(self._job.run_dir / "summary.json", scores)
+        return dict(self.summary.metrics)
+
+
+class Follower:
+    """Shows what the loop reports, on the first process."""
+
+    def __init__(self, run_dir: Path, about: Mapping[str, Any], room: Screen) -> None:
+        self._run_dir, self._about, self._room = run_dir, about, room
+        self._bar: Step | None = None
+        self._note = ""
+        self.before: Mapping[str, Any] = {}
+
+    def __call__(self, event: Event) -> None:
+        """One event."""
+        match event:
+            case Started():
+                self._start(event)
+            case StepRecord():
+                self._note = f"loss {event.loss:.3f}, {event.images_per_s:.1f} images/s"
+            case Stepped() if self._bar is not None:
+                self._bar.update(event.step, note=self._note)
+            case ValidationRecord():
+                values = event.validation
+                say(f"update {event.step}: AP {values['ap']:.3f}, AP50 {values['ap50']:.3f}")
+            case _:
+                pass
+
+    def _start(self, event: Started) -> None:
+        begin = "starting" if event.first_step == 0 else f"continuing after update {event.first_step}"
+        say(
+            f"{begin}: {event.total_steps} updates on {event.images} images with {event.objects} objects, "
+            f"{event.parameters / 1e6:.1f} million weights learning"
+        )
+        self._bar = self._room.step("training", event.total_steps, begun_at=event.first_step)
+        path = self._run_dir / "run.json"
+        if event.first_step > 0 and path.is_file():
+            self.before = json.loads(path.read_bytes())
+        _write_json(path, self._about)
+
+
+def _about(job: Job) -> dict[str, Any]:
+    device = choose_device(job.device)
+    name = (
+        torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or device.type
+    )
+    return {
+        "recipe": job.experiment.name,
+        "command": " ".join(["amidst", *sys.argv[1:]]),
+        "train_annotations": _absolute(job.train.file),
+        "train_images": _absolute(job.train.images_dir),
+        "val_annotations": _absolute(job.val.file),
+        "val_images": _absolute(job.val.images_dir),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S"),
+        "device": f"{name}, {torch.get_num_threads()} threads" if device.type == "cpu" else name,
+        "version": {"torch": torch.__version__, "python": platform.python_version()},
+    }
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    write_atomically(path, json.dumps(value, indent=1).encode() + b"\n")

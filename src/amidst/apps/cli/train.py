@@ -1,0 +1,85 @@
+"""`amidst train`: a recipe, a dataset, a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from amidst.apps.cli.console import new_app, say
+from amidst.apps.cli.experiments import make_experiment
+from amidst.apps.cli.jobs import Job, Split, is_first_process, run_job
+from amidst.apps.cli.scores import print_summary
+from amidst.coco.dataset import CocoDataset
+from amidst.inference.finding import expect_folder
+from amidst.models.weights import resolve_model
+from amidst.training.config import Experiment
+
+app = new_app()
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe; amidst recipes lists them.")],
+    ann: Annotated[Path, typer.Option("--train", help="COCO file to learn from.")],
+    images: Annotated[Path, typer.Option(help="Folder of the training images.")],
+    val: Annotated[Path, typer.Option(help="COCO file to score the result on.")],
+    run: Annotated[Path, typer.Option(help="Folder for everything the run writes.")],
+    val_images: Annotated[
+        Path | None, typer.Option(help="Folder of the images of --val, if another one.", show_default=False)
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting of the recipe; repeatable. amidst recipes NAME lists the keys.",
+            show_default=False,
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of all randomness; short for --set train.seed=...", show_default=False),
+    ] = None,
+) -> None:
+    """Train a detector on a COCO-format dataset and score it on another.
+
+    The run folder then holds the model, its detections and scores on the validation images, and the log.
+    Ctrl-C stops after the update under way and writes a checkpoint that --resume continues from, bit for bit.
+    On several GPUs or machines: torchrun --nproc-per-node N -m amidst train ...
+
+    [bold]Examples[/]
+
+      amidst train retinanet_lite_320 --train train.json --val val.json --images images/ --run runs/mine
+
+      amidst train smoke --train train.json --val val.json --images images/ --run runs/try
+      --set schedule.iterations=50 --set data.resize.short=160
+    """
+    experiment = _resolved(make_experiment(recipe, settings or [], seed))
+    job = Job(
+        experiment=experiment,
+        train=Split(CocoDataset.load(ann), expect_folder(images), ann),
+        val=Split(CocoDataset.load(val), expect_folder(val_images or images), val),
+        run_dir=run,
+        device=device,
+        resume=resume,
+    )
+    summary = run_job(job)
+    if is_first_process():
+        if summary is not None:
+            print_summary(summary)
+        say(f"\nthe model is {run / 'model.safetensors'}. Next:")
+        say(f"  amidst report {run}")
+        say(f"  amidst predict {run} PHOTO... --draw out/")
+
+
+def _resolved(experiment: Experiment) -> Experiment:
+    """With the file of a built-in model in place of its name."""
+    if experiment.init.model is None:
+        return experiment
+    init = msgspec.structs.replace(experiment.init, model=str(resolve_model(experiment.init.model)))
+    return msgspec.structs.replace(experiment, init=init)
