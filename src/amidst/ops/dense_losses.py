@@ -218,7 +218,7 @@ def _negative_value(chunk: _Chunk, form: _Form, work: Tensor) -> Tensor:
         values = form.clipped_value(-chunk.logits)
         chunk.leave_out(values)
         return values.sum()
-    p, one_plus, cross_entropy = work[:, : len(chunk.logits)]  # each (n, K)
+    p, one_plus, cross_entropy = work[:, : len(chunk.logits)].unbind(0)  # each (n, K)
     x = chunk.logits if form.floor == -math.inf else torch.clamp(chunk.logits, max=-form.floor, out=p)
     _odds_and_cross_entropy(x, odds=p, cross_entropy=cross_entropy)
     if form.focal_gamma == 0:
@@ -237,7 +237,7 @@ def _negative_slope(x: Tensor, form: _Form, scale: Tensor, out: Tensor, work: Te
         torch.mul(form.clipped_slope(-x), -scale, out=out)
         return
     gamma = form.focal_gamma
-    p, miss, cross_entropy = work[:, : len(x)]  # each (n, K); miss = 1 - p
+    p, miss, cross_entropy = work[:, : len(x)].unbind(0)  # each (n, K); miss = 1 - p
     _odds_and_cross_entropy(x, odds=p, cross_entropy=cross_entropy)
     torch.add(p, 1, out=miss).reciprocal_()
     p.mul_(miss)
