@@ -25,6 +25,8 @@ from torch import nn
 from amidst.apps.cli.console import say
 from amidst.apps.cli.opening import choose_device
 from amidst.apps.cli.progress import Screen, Step, screen
+from amidst.apps.cli.scores import scores_by_name, summary_json
+from amidst.apps.cli.version import amidst_version
 from amidst.coco.classes import ClassMap
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import write_atomically
@@ -125,9 +127,8 @@ class Validator:
             return {}
         self.summary = evaluate(val.dataset, results)
         results.save(self._job.run_dir / "results.json")
-        scores = {"step": step, **self.summary.to_builtins()}
-        _write_json(self._job.run_dir / "summary.json", scores)
-        return dict(self.summary.metrics)
+        _write_json(self._job.run_dir / "summary.json", {"step": step, **summary_json(self.summary)})
+        return scores_by_name(self.summary)
 
 
 class Follower:
@@ -181,7 +182,8 @@ def _about(job: Job) -> dict[str, Any]:
         "val_images": _absolute(job.val.images_dir),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S"),
         "device": f"{name}, {torch.get_num_threads()} threads" if device.type == "cpu" else name,
-        "version": {"torch": torch.__version__, "python": platform.python_version()},
+        "amidst_version": amidst_version(),
+        "torch_version": torch.__version__,
     }
 
 

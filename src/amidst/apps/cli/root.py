@@ -15,13 +15,13 @@ import logging
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 import typer
 import typer.core
 
 from amidst.apps.cli.console import LogLines, error_line
+from amidst.apps.cli.version import amidst_version
 from amidst.errors import AmidstError, MissingExtra
 
 COMMANDS = {
@@ -84,10 +84,7 @@ for _name, _summary in COMMANDS.items():
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        try:
-            typer.echo(f"amidst {version('amidst')}")
-        except PackageNotFoundError:
-            typer.echo("amidst, run from its sources without installation")
+        typer.echo(f"amidst {amidst_version()}")
         raise typer.Exit
 
 
