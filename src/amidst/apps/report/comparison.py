@@ -1,32 +1,25 @@
 """Truth against detections, photograph by photograph: what was found, missed, and falsely reported.
 
-Detections are matched as the COCO metric does at one IoU: within an image and category the most certain
-detection takes the free object it overlaps most, at least by the IoU; one that only reaches a crowd or
-ignored object counts neither way. A decision never depends on less certain detections, so an outcome holds at
-every score threshold: above it a detection stays what it is, and an object is found if the score of its
-detection is not below it.
-
-Shapes: N detections, G true objects of one image and category. Boxes are xywh in pixels of the image.
+Detections are matched as the COCO metric does at IoU 0.5. A decision never depends on less certain
+detections, so an outcome holds at every score threshold: above it a detection stays what it is, and an object
+is found if the score of its detection is not below it. Boxes are xywh in pixels of the image.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from amidst.coco import masks
 from amidst.coco.dataset import CocoDataset
-from amidst.coco.records import Annotation, Box, Image
+from amidst.coco.records import Box, Image
 from amidst.coco.results import Results
-
-Floats = NDArray[np.float64]
+from amidst.evaluation.matching import Scene, greedy, overlapping, scenes
 
 IOU = 0.5
-LIMIT = 100  # detections of an image that count, the most certain ones
 
 
 class Outcome(StrEnum):
@@ -82,25 +75,16 @@ class Comparison:
         return self.missed(threshold) + self.count(Outcome.FALSE, threshold)
 
 
-def compare(
-    truth: CocoDataset, results: Results, category_ids: Collection[int] | None = None
-) -> list[Comparison]:
-    """A comparison for every image of the dataset, in its order; `category_ids` None means all categories.
+def compare(truth: CocoDataset, results: Results) -> list[Comparison]:
+    """A comparison for every image of the dataset, in ascending order of id.
 
-    Detections of unknown images are passed over. `results` must have boxes; without, everything is missed.
+    Detections of categories that the truth does not have are passed over, as in scoring. Raises DataError for
+    detections without boxes or of unknown images.
     """
-    wanted = {c.id for c in truth.categories} if category_ids is None else set(category_ids)
-    by_image: defaultdict[int, list[int]] = defaultdict(list)
-    boxes = results.boxes_xywh
-    for index in np.argsort(-results.scores, kind="stable").tolist() if boxes is not None else []:
-        rows = by_image[int(results.image_ids[index])]
-        if len(rows) < LIMIT and int(results.category_ids[index]) in wanted:
-            rows.append(index)
-    comparisons = []
-    for image in truth.images:
-        annotations = [a for a in truth.annotations_of(image.id) if a.category_id in wanted]
-        comparisons.append(_compare_image(image, annotations, results, by_image.get(image.id, [])))
-    return comparisons
+    category_ids = truth.class_map().category_ids
+    known = np.isin(results.category_ids, np.array(category_ids, np.int64))
+    found = results if known.all() else results.take(known)
+    return [_compare(truth.image(scene.image_id), scene, category_ids) for scene in scenes(truth, found)]
 
 
 def best_threshold(comparisons: Sequence[Comparison]) -> float:
@@ -133,76 +117,23 @@ def worst_first(comparisons: Sequence[Comparison], threshold: float) -> list[Com
     return sorted(comparisons, key=rank)
 
 
-def _compare_image(
-    image: Image, annotations: Sequence[Annotation], results: Results, rows: Sequence[int]
-) -> Comparison:
-    """`rows`: the image's detections, in descending order of score."""
-    boxes = np.zeros((0, 4)) if results.boxes_xywh is None else results.boxes_xywh
-    found_at: dict[int, float] = {}
-    outcomes: dict[int, Outcome] = {}
-    for category_id in {int(results.category_ids[row]) for row in rows}:
-        own = [row for row in rows if int(results.category_ids[row]) == category_id]
-        there = [k for k, a in enumerate(annotations) if a.category_id == category_id]
-        ignored = np.array([annotations[k].iscrowd or annotations[k].ignore for k in there], np.bool_)
-        crowd = np.array([annotations[k].iscrowd for k in there], np.bool_)
-        truth_boxes = np.array([annotations[k].bbox_xywh for k in there], np.float64).reshape(-1, 4)
-        matches = match(overlaps(boxes[own], truth_boxes, crowd), ignored, crowd)
-        for row, g in zip(own, matches, strict=True):
-            if g is None:
-                outcomes[row] = Outcome.FALSE
-            elif ignored[g]:
-                outcomes[row] = Outcome.IGNORED
-            else:
-                outcomes[row] = Outcome.CORRECT
-                found_at[there[g]] = float(results.scores[row])
-    return Comparison(
-        image,
-        tuple(
-            TrueObject(a.bbox_xywh, a.category_id, a.iscrowd or a.ignore, found_at.get(k))
-            for k, a in enumerate(annotations)
-        ),
-        tuple(
-            Detection(
-                _box(boxes[row]), int(results.category_ids[row]), float(results.scores[row]), outcomes[row]
-            )
-            for row in rows
-        ),
+def _compare(image: Image, scene: Scene, category_ids: Sequence[int]) -> Comparison:
+    same = scene.class_index[:, None] == scene.truth_class_index[None, :]
+    iou = masks.box_iou(scene.boxes_xywh, scene.truth_xywh, scene.crowd)
+    pairs = overlapping(iou, same, IOU)
+    ignored = [bool(scene.ignore[truth]) for _, truth, _ in pairs]
+    matches = greedy(pairs, ignored, scene.crowd.tolist(), [0] * len(scene.rows))
+    found_at = {match.truth: float(scene.scores[row]) for row, match in matches.items() if not match.ignored}
+    detections = []
+    for row, (x, y, w, h) in enumerate(scene.boxes_xywh.tolist()):
+        match = matches.get(row)
+        outcome = Outcome.FALSE if match is None else Outcome.CORRECT
+        if match is not None and match.ignored:
+            outcome = Outcome.IGNORED
+        category_id = category_ids[scene.class_index[row]]
+        detections.append(Detection((x, y, w, h), category_id, float(scene.scores[row]), outcome))
+    objects = tuple(
+        TrueObject(a.bbox_xywh, a.category_id, bool(scene.ignore[k]), found_at.get(k))
+        for k, a in enumerate(scene.annotations)
     )
-
-
-def overlaps(boxes_xywh: Floats, truth_xywh: Floats, crowd: NDArray[np.bool_]) -> Floats:
-    """IoU of boxes (N, 4) with true boxes (G, 4): (N, G); for a crowd, the share of the box inside it."""
-    low = np.maximum(boxes_xywh[:, None, :2], truth_xywh[None, :, :2])
-    high = np.minimum(
-        (boxes_xywh[:, :2] + boxes_xywh[:, 2:])[:, None], (truth_xywh[:, :2] + truth_xywh[:, 2:])[None]
-    )
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    area, truth_area = boxes_xywh[:, 2:].prod(axis=1), truth_xywh[:, 2:].prod(axis=1)
-    either = np.where(crowd[None], area[:, None], area[:, None] + truth_area[None] - shared)
-    ratio: Floats = shared / np.maximum(either, 1e-12)
-    return ratio
-
-
-def match(overlap: Floats, ignored: NDArray[np.bool_], crowd: NDArray[np.bool_]) -> list[int | None]:
-    """The object each detection takes, or None: overlap (N, G), detections in descending order of score.
-
-    A free object that counts is preferred to an ignored one, whatever the overlap; a crowd is never used up.
-    Of equal overlaps the last object wins, as in the reference evaluator.
-    """
-    used = np.zeros(overlap.shape[1], np.bool_)
-    taken: list[int | None] = []
-    for row in overlap:
-        chosen: int | None = None
-        for candidates in (~ignored & ~used, ignored & (~used | crowd)):
-            reach = np.where(candidates, row, -1.0)
-            if chosen is None and reach.size and reach.max() >= IOU:
-                chosen = int(reach.size - 1 - np.argmax(reach[::-1]))
-        if chosen is not None:
-            used[chosen] = True
-        taken.append(chosen)
-    return taken
-
-
-def _box(row: Floats) -> Box:
-    x, y, w, h = row.tolist()
-    return x, y, w, h
+    return Comparison(image, objects, tuple(detections))

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 Range = tuple[float, float]
 
 MAX_POINTS = 300  # of a line; longer ones are averaged in bins
+SIZE = (360, 240)
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 14, 34  # margins around the plotting area
 
 
@@ -71,7 +72,7 @@ def line_chart(
     y_range: Range | None = None,
     x_range: Range | None = None,
     log: bool = False,
-    size: tuple[int, int] = (520, 280),
+    size: tuple[int, int] = SIZE,
 ) -> str:
     """An SVG element with the lines, axes and, for more than one line, a legend; "" if there is no point.
 
@@ -106,7 +107,7 @@ def bar_chart(
     *,
     title: str,
     series: Sequence[str],
-    size: tuple[int, int] = (520, 280),
+    size: tuple[int, int] = SIZE,
 ) -> str:
     """Groups of upright bars for values in 0..1 with their values written on top; None stands for "no value".
 
@@ -209,7 +210,10 @@ def _number(value: float) -> str:
         return "0"
     if abs(value) >= 10_000:
         return f"{value / 1000:g}k"
-    return f"{value:.4g}" if abs(value) >= 1e-3 else f"{value:.0e}".replace("e-0", "e-")
+    if abs(value) >= 0.01:
+        return f"{value:.4g}"
+    digits, _, power = f"{value:.2e}".partition("e")
+    return f"{float(digits):g}e{int(power)}"
 
 
 def _y_grid(scale: _Scale, width: int) -> list[str]:
