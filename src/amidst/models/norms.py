@@ -18,11 +18,14 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from typing import Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from amidst.models.depthwise import depthwise, is_served
 
 NormKind = Literal["frozen", "batch", "group"]
 GROUPS = 32
@@ -59,7 +62,12 @@ def make_norm(kind: NormKind, channels: int, eps: float) -> nn.Module:
         return FrozenNorm(channels, eps)
     if kind == "batch":
         return nn.BatchNorm2d(channels, eps=eps)
-    return nn.GroupNorm(GROUPS, channels, eps=eps)
+    return group_norm(channels, eps)
+
+
+def group_norm(channels: int, eps: float = 1e-5) -> nn.GroupNorm:
+    """GroupNorm of 32 groups, or of the largest divisor of 32 that divides `channels`."""
+    return nn.GroupNorm(math.gcd(GROUPS, channels), channels, eps=eps)
 
 
 def scale_shift(norm: FrozenNorm | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -81,6 +89,8 @@ def conv_norm(x: Tensor, conv: nn.Conv2d, norm: nn.Module) -> Tensor:
         shift = shift + conv.bias * scale
     padding = conv.padding
     assert not isinstance(padding, str)
+    if is_served(conv, x) and torch.is_grad_enabled():
+        return depthwise(x, weight, shift, conv.stride[0], padding[0])
     return F.conv2d(x, weight, shift, conv.stride, padding, conv.dilation, conv.groups)
 
 
@@ -98,7 +108,7 @@ class ConvNorm(nn.Module):
 
 def plain_or_group(kind: Literal["none", "group"], conv: nn.Conv2d) -> ConvNorm:
     """`conv` alone, or followed by GroupNorm."""
-    return ConvNorm(conv, nn.GroupNorm(GROUPS, conv.out_channels) if kind == "group" else None)
+    return ConvNorm(conv, group_norm(conv.out_channels) if kind == "group" else None)
 
 
 M = TypeVar("M", bound=nn.Module)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -108,9 +107,7 @@ def read_pth(path: Path) -> dict[str, Tensor]:
             f"{path}: refused: it holds more than tensors, or is damaged; expected a plain state dict"
         ) from None
     except Exception as error:  # whatever a damaged file makes the reader stumble over
-        raise WeightsError(
-            f"{path}: not a readable .pth file ({' '.join(str(error).split())[:200]})"
-        ) from None
+        raise WeightsError(f"{path}: not a readable .pth file ({_one_line(error)})") from None
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
     if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
@@ -124,10 +121,14 @@ def _read_npz(path: Path, config: ModelConfig) -> dict[str, Tensor]:
         raise ConfigError(f"{path}: Caffe weights need backbone.stride_in_1x1=true")
     _require_pixels(config, CAFFE_PIXELS, f"{path}: Caffe weights")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(arrays[name]).float() for name in arrays.files}
-    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path}: not a readable .npz file ({error})") from None
+    except Exception as error:
+        raise WeightsError(f"{path}: not a readable .npz file ({_one_line(error)})") from None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _require_pixels(config: ModelConfig, pixels: PixelConfig, what: str) -> None:
