@@ -1,7 +1,7 @@
 """Category ids of a file against class indices of a model.
 
-K classes; class indices run 0..K-1 in ascending order of category id. This is the only place that translates;
-the map travels with every trained model.
+K classes; class indices run 0..K-1 in ascending order of category id. This is the only place that
+translates; the map travels with every trained model.
 """
 
 from __future__ import annotations

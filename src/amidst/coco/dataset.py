@@ -168,7 +168,8 @@ class CocoDataset:
 
         image_ids, category_ids: keep these images; keep these categories and their objects.
         area: keep objects with lo < area < hi. iscrowd: keep only crowds, or only single objects.
-        containing: keep images that hold an object of each of these categories (before the other conditions).
+        containing: keep images that hold an object of each of these categories (before the other
+        conditions).
         drop_empty: drop the images that are left without objects; by default they stay.
         Raises DataError if an id does not exist.
         """
@@ -256,8 +257,8 @@ class CocoDataset:
     def merge(cls, datasets: Sequence[CocoDataset], *, renumber: bool = False) -> CocoDataset:
         """One dataset of all records, in order; `info` and further fields come from the first that has them.
 
-        Categories of equal id and name are one. Otherwise an id that stands in two datasets is refused with a
-        DataError (rule id-conflict) or, with `renumber`, replaced in the later dataset by one above all
+        Categories of equal id and name are one. Otherwise an id that stands in two datasets is refused with
+        a DataError (rule id-conflict) or, with `renumber`, replaced in the later dataset by one above all
         others; categories are then joined by name. Licences of equal id are one.
         """
         images: dict[int, Image] = {}

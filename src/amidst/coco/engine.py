@@ -1,9 +1,9 @@
 """The COCO engine: the one file that knows which library does COCO's arithmetic on masks and curves.
 
-`ultrafast-pycocotools` does the work; `pycocotools`, the reference, can be chosen for evaluation in its place
-(extra `reference`). docs/decisions.md, "COCO engine", gives the reason and the figures. Everything here
-speaks the libraries' own types: RLE dicts {"size": [h, w], "counts": bytes}, boxes (N, 4) as x, y, width,
-height, and dicts of the COCO files. Callers use `coco.masks` and `evaluation.detection` instead.
+`ultrafast-pycocotools` does the work; `pycocotools`, the reference, can be chosen for evaluation in its
+place (extra `reference`). docs/decisions.md, "COCO engine", gives the reason and the figures. Everything
+here speaks the libraries' own types: RLE dicts {"size": [h, w], "counts": bytes}, boxes (N, 4) as x, y,
+width, height, and dicts of the COCO files. Callers use `coco.masks` and `evaluation.detection` instead.
 
 D detections, G ground truths; curves are T x R x K x A x M (thresholds, recalls, categories, areas, max.
 detections).
@@ -43,8 +43,8 @@ class Curves:
     scores: Floats
 
 
-class Unplain(Exception):
-    """Files that the engine cannot take as they are; reading them record by record tells why, or manages."""
+class Unplain(Exception):  # noqa: N818
+    """Files that the engine cannot take as they are: read record by record to know why, or to manage."""
 
 
 def curves(
@@ -80,9 +80,14 @@ def curves(
     params.areaRngLbl = [str(index) for index in range(len(area_ranges))]
     params.maxDets = sorted(max_dets)
     params.useCats = int(use_categories)
-    with _quiet(engine != "fast"):
-        evaluator.evaluate()
-        evaluator.accumulate()
+    try:
+        with _quiet(engine != "fast"):
+            evaluator.evaluate()
+            evaluator.accumulate()
+    except _LOADING_ERRORS as error:
+        if isinstance(detections, Path):
+            raise Unplain(str(error)) from error
+        raise
     result = evaluator.eval
     return Curves(*(np.asarray(result[name], dtype=np.float64) for name in ("precision", "recall", "scores")))
 
@@ -107,12 +112,15 @@ def _load_fast(truth: dict[str, Any] | Path, found: list[dict[str, Any]] | Float
     try:
         dataset = fast.COCO(str(truth), verbose=False)
         results = dataset.loadRes(str(found))
+        # Both loaders keep a compact form only if every record has a whole box of finite numbers, and the
+        # dataset no id twice; what they take in other ways they do not check, nor that there are scores.
+        if dataset._compact is None or results._compact is None:
+            raise Unplain("not plain boxes")
+        text = found.read_bytes()
+        if text.count(b'"score"') != results._compact.annotation_count or b"null" in text:
+            raise Unplain("a detection without a score")
     except _LOADING_ERRORS as error:
         raise Unplain(str(error)) from error
-    # Both loaders keep a compact form only of files in which every record has all it needs; what they take
-    # in other ways they do not check.
-    if getattr(dataset, "_compact", None) is None or getattr(results, "_compact", None) is None:
-        raise Unplain("not plain boxes")
     return dataset, results
 
 

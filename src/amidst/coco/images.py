@@ -4,8 +4,8 @@ What users expect, decided here once:
 
 - The EXIF orientation is applied: the array is the picture as a viewer shows it.
 - A palette becomes its colours; transparency is laid over white, the colour of the page behind it.
-- Grey becomes three equal channels. 16-bit, 32-bit and float grey is scaled by range: 16-bit by 1/257, wider
-integers
+- Grey becomes three equal channels. 16-bit, 32-bit and float grey is scaled by range: 16-bit by 1/257,
+wider integers
   and floats from their minimum..maximum to 0..255 (floats within 0..1 by 255).
 - CMYK, with Adobe's inverted values too, is converted by the plain formula, without colour profiles.
 - Of several frames the first counts.
@@ -55,9 +55,10 @@ def read_image(
 ) -> Pixels:
     """The picture as uint8 RGB (H, W, 3), C-contiguous and writable.
 
-    expect_hw: (height, width) of its record. If only the pixels before EXIF orientation have this size, they
-    are
-        returned unturned, for the record's boxes were drawn on them; if neither has it, ImageError is raised.
+    expect_hw: (height, width) of its record. If only the pixels before EXIF orientation have this size,
+    they are
+        returned unturned, for the record's boxes were drawn on them; if neither has it, ImageError is
+        raised.
     pixel_limit: refuse pictures of more pixels.
     """
     file = Path(path)

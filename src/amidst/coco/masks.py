@@ -1,13 +1,14 @@
 """Run-length masks: pixels, polygons, areas, boxes, overlaps.
 
-A mask of H rows and W columns is read down each column, then the next column; its `counts` are the lengths of the
-runs, zeros first. The compressed form packs each count, from the fourth on as the difference to the last but one,
-into groups of five bits. Functions take and return `records.Rle`; those on many masks take a sequence, which may be
-empty. N masks, D detections, G ground truths; boxes are x, y, width, height in pixels.
+A mask of H rows and W columns is read down each column, then the next column; its `counts` are the lengths
+of the runs, zeros first. The compressed form packs each count, from the fourth on as the difference to the
+last but one, into groups of five bits. Functions take and return `records.Rle`; those on many masks take a
+sequence, which may be empty. N masks, D detections, G ground truths; boxes are x, y, width, height in
+pixels.
 
-Polygons are filled by the even-odd rule on a grid five times finer than the pixels, each part by itself, and the
-object is the union of its parts: a hole cannot be written as a part, it has to be drawn as one outline that runs
-into the hole and back, or kept as an RLE. Vertices outside the image are cut off.
+Polygons are filled by the even-odd rule on a grid five times finer than the pixels, each part by itself,
+and the object is the union of its parts: a hole cannot be written as a part, it has to be drawn as one
+outline that runs into the hole and back, or kept as an RLE. Vertices outside the image are cut off.
 
 Source: maskApi.c and mask.py of the COCO API.
 """
@@ -28,7 +29,7 @@ Mask = npt.NDArray[np.uint8]
 
 
 def encode(masks: npt.NDArray[np.bool_] | Mask) -> list[Rle]:
-    """(N, H, W) of zero and non-zero to N compressed RLEs. Raises DataError for another number of dimensions."""
+    """(N, H, W) of zero and non-zero to N compressed RLEs. Raises DataError for another shape."""
     stack = np.asarray(masks)
     if stack.ndim != 3:
         raise DataError(f"expected masks (N, H, W), got shape {stack.shape}", rule="mask-shape")
@@ -41,8 +42,8 @@ def encode(masks: npt.NDArray[np.bool_] | Mask) -> list[Rle]:
 def decode(rles: Sequence[Rle], size_hw: tuple[int, int] | None = None) -> Mask:
     """N masks of one size to (N, H, W) of 0 and 1, C-contiguous.
 
-    size_hw: their size, needed to decode an empty sequence. Raises DataError if the sizes differ or the counts of a
-    mask do not fill it.
+    size_hw: their size, needed to decode an empty sequence. Raises DataError if the sizes differ or the
+    counts of a mask do not fill it.
     """
     sizes = {rle.size for rle in rles} | ({size_hw} if size_hw is not None else set())
     if len(sizes) != 1:
@@ -58,7 +59,8 @@ def decode(rles: Sequence[Rle], size_hw: tuple[int, int] | None = None) -> Mask:
 def from_segmentation(segmentation: Segmentation, size_hw: tuple[int, int]) -> Rle:
     """The compressed RLE of an annotation's mask in an image of this size.
 
-    Raises DataError for an RLE of another size or whose counts do not fill it, and for polygons as `from_polygons`.
+    Raises DataError for an RLE of another size or whose counts do not fill it, and for polygons as
+    `from_polygons`.
     """
     if not isinstance(segmentation, Rle):
         return from_polygons(segmentation, size_hw)
@@ -75,8 +77,8 @@ def from_segmentation(segmentation: Segmentation, size_hw: tuple[int, int]) -> R
 def from_polygons(polygons: Polygons | Sequence[Sequence[float]], size_hw: tuple[int, int]) -> Rle:
     """The union of the parts, rasterised.
 
-    Raises DataError if a part has fewer than three vertices, an odd number of coordinates, or a number that is not
-    finite or too large.
+    Raises DataError if a part has fewer than three vertices, an odd number of coordinates, or a number that
+    is not finite or too large.
     """
     parts = [list(part) for part in polygons]
     for part in parts:
@@ -163,7 +165,8 @@ def merge(rles: Sequence[Rle], *, intersect: bool = False) -> Rle:
 def iou(detections: Sequence[Rle], truths: Sequence[Rle], crowd: npt.ArrayLike | None = None) -> Floats:
     """Overlap of every detection with every ground truth, (D, G).
 
-    Intersection over union; where `crowd` (G,) is set, over the area of the detection alone. -1 where sizes differ.
+    Intersection over union; where `crowd` (G,) is set, over the area of the detection alone. -1 where sizes
+    differ.
     """
     return engine.mask_iou(
         [_to_dict(rle) for rle in detections], [_to_dict(rle) for rle in truths], _crowd(crowd, len(truths))

@@ -1,8 +1,8 @@
 """JSON text of a dataset file to records and back.
 
-Reading tries the strict form of a list first (known fields only), which msgspec decodes at full speed; a list
-with further fields, or with a defect, is read record by record, so that extras are kept and a defect can be
-named. Segmentations are checked here but stay text (see `records.Annotation`).
+Reading tries the strict form of a list first (known fields only), which msgspec decodes at full speed; a
+list with further fields, or with a defect, is read record by record, so that extras are kept and a defect
+can be named. Segmentations are checked here but stay text (see `records.Annotation`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Flag = Literal[0, 1] | bool | None
 _NULL = msgspec.Raw(b"null")
 
 
-class _ImageJson(msgspec.Struct, gc=False):
+class ImageJson(msgspec.Struct, gc=False):
     id: Id
     width: int
     height: int
@@ -31,7 +31,7 @@ class _ImageJson(msgspec.Struct, gc=False):
     license: int | None = None
 
 
-class _AnnotationJson(msgspec.Struct, gc=False):
+class AnnotationJson(msgspec.Struct, gc=False):
     id: Id
     image_id: Id
     category_id: Id
@@ -42,25 +42,25 @@ class _AnnotationJson(msgspec.Struct, gc=False):
     segmentation: msgspec.Raw = _NULL
 
 
-class _CategoryJson(msgspec.Struct, gc=False):
+class CategoryJson(msgspec.Struct, gc=False):
     id: Id
     name: str
     supercategory: str | None = ""
 
 
-class _ImageStrict(_ImageJson, forbid_unknown_fields=True, gc=False):
+class _ImageStrict(ImageJson, forbid_unknown_fields=True, gc=False):
     pass
 
 
-class _AnnotationStrict(_AnnotationJson, forbid_unknown_fields=True, gc=False):
+class _AnnotationStrict(AnnotationJson, forbid_unknown_fields=True, gc=False):
     pass
 
 
-class _CategoryStrict(_CategoryJson, forbid_unknown_fields=True, gc=False):
+class _CategoryStrict(CategoryJson, forbid_unknown_fields=True, gc=False):
     pass
 
 
-J = TypeVar("J", _ImageJson, _AnnotationJson, _CategoryJson)
+J = TypeVar("J", ImageJson, AnnotationJson, CategoryJson)
 R = TypeVar("R", Image, Annotation, Category)
 Extra = dict[str, Any]
 
@@ -113,25 +113,25 @@ def _find_non_finite(value: Any, path: str) -> str | None:
 def parse_images(text: bytes | msgspec.Raw, file: Path | None) -> tuple[Image, ...]:
     """Records of the `images` list. Raises DataError naming the record."""
 
-    def build(j: _ImageJson, extra: Extra) -> Image:
+    def build(j: ImageJson, extra: Extra) -> Image:
         return Image(j.id, j.width, j.height, j.file_name, j.license, extra)
 
-    return _parse_list(text, _ImageStrict, _ImageJson, build, "image", file)
+    return _parse_list(text, _ImageStrict, ImageJson, build, "image", file)
 
 
 def parse_categories(text: bytes | msgspec.Raw, file: Path | None) -> tuple[Category, ...]:
     """Records of the `categories` list. Raises DataError naming the record."""
 
-    def build(j: _CategoryJson, extra: Extra) -> Category:
+    def build(j: CategoryJson, extra: Extra) -> Category:
         return Category(j.id, j.name, j.supercategory or "", extra)
 
-    return _parse_list(text, _CategoryStrict, _CategoryJson, build, "category", file)
+    return _parse_list(text, _CategoryStrict, CategoryJson, build, "category", file)
 
 
 def parse_annotations(text: bytes | msgspec.Raw, file: Path | None) -> tuple[Annotation, ...]:
     """Records of the `annotations` list. Raises DataError naming the record."""
 
-    def build(j: _AnnotationJson, extra: Extra) -> Annotation:
+    def build(j: AnnotationJson, extra: Extra) -> Annotation:
         crowd, ignore = bool(j.iscrowd), bool(j.ignore)
         if parse_segmentation(j.segmentation, j.id) is None:
             return Annotation(j.id, j.image_id, j.category_id, j.bbox, j.area, crowd, ignore, None, extra)
@@ -139,7 +139,7 @@ def parse_annotations(text: bytes | msgspec.Raw, file: Path | None) -> tuple[Ann
             j.id, j.image_id, j.category_id, j.bbox, j.area, crowd, ignore, j.segmentation, extra
         )
 
-    return _parse_list(text, _AnnotationStrict, _AnnotationJson, build, "annotation", file)
+    return _parse_list(text, _AnnotationStrict, AnnotationJson, build, "annotation", file)
 
 
 def _parse_list(

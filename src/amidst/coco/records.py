@@ -1,8 +1,8 @@
 """The three records of a COCO file: image, object annotation, category.
 
-Units: image pixels, continuous and 0-based (pixel column j covers [j, j+1)); boxes are (x, y, width, height)
-as in the file. Every integer is a legal id, 0 included; gaps are legal. A field that this module does not
-know stays in `extra` under its name in the file, so that loading and saving lose nothing.
+Units: image pixels, continuous and 0-based (pixel column j covers [j, j+1)); boxes are (x, y, width,
+height) as in the file. Every integer is a legal id, 0 included; gaps are legal. A field that this module
+does not know stays in `extra` under its name in the file, so that loading and saving lose nothing.
 
 Source: the COCO data format (cocodataset.org/#format-data).
 """

@@ -42,9 +42,9 @@ class _Detection(msgspec.Struct, gc=False):
 class Results:
     """Detections as read-only columns of equal length N.
 
-    image_ids, category_ids: (N,) int64. scores: (N,) float64. boxes_xywh: (N, 4) float64 in image pixels, or
-    None. rles: N run-length masks, or None. The constructor raises DataError if the lengths differ, a number
-    is not finite, or there are neither boxes nor masks.
+    image_ids, category_ids: (N,) int64. scores: (N,) float64. boxes_xywh: (N, 4) float64 in image pixels,
+    or None. rles: N run-length masks, or None. The constructor raises DataError if the lengths differ, a
+    number is not finite, or there are neither boxes nor masks.
     """
 
     image_ids: Ids
@@ -92,8 +92,8 @@ class Results:
         """From a results file, or from the same records in memory.
 
         The first record decides which of "bbox" and "segmentation" there are; every other record needs them
-        too. Raises UsageError if the file cannot be opened, DataError (file, detection, rule) if a record is
-        malformed.
+        too. Raises UsageError if the file cannot be opened, DataError (file, detection, rule) if a record
+        is malformed.
         """
         file = Path(source) if isinstance(source, (str, Path)) else None
         try:
