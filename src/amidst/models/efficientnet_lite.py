@@ -81,7 +81,7 @@ class InvertedResidual(nn.Module):
         return out + x if self.residual else out
 
     def _depthwise(self, x: Tensor) -> Tensor:
-        """In float32 on CPUs even under autocast: they have no fast bfloat16 gradient of a depthwise kernel."""
+        """In float32 on CPUs even under autocast: they have no fast bfloat16 gradient for it."""
         on_cpu = x.device.type == "cpu"
         with torch.autocast(x.device.type, enabled=torch.is_autocast_enabled(x.device.type) and not on_cpu):
             x = pad_same(x.float() if on_cpu else x, self.depthwise_conv)
