@@ -96,11 +96,11 @@ def test_lines_and_text_grow_with_the_image() -> None:
     assert line_width(1, 1) == 1
     assert line_width(640, 480) < line_width(6000, 4000)
     assert text_size(320, 240) == 11.0 < text_size(4000, 3000)
-    huge = np.broadcast_to(np.uint8(9), (5000, 7000, 3))
-    drawn = draw(huge, [Mark((1000, 1000, 4000, 3000), "person 0.98", RED)])
-    rows = np.flatnonzero(is_colour(drawn, RED)[:, 2500])
-    assert rows.max() == 2999
-    assert (rows >= 1000).sum() == 2 * line_width(7000, 5000)
+    huge = np.broadcast_to(np.uint8(9), (3000, 4000, 3))
+    drawn = draw(huge, [Mark((1000, 1000, 3000, 2000), "person 0.98", RED)])
+    rows = np.flatnonzero(is_colour(drawn[:, 2500], RED))
+    assert rows.max() == 1999
+    assert (rows >= 1000).sum() == 2 * line_width(4000, 3000)
 
 
 @pytest.mark.parametrize(
