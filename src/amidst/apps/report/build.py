@@ -192,7 +192,7 @@ def _facts(run: Run) -> list[Row]:
         ("Recipe", run.name),
         ("Trained on", _data(about.get("train_annotations"), about.get("train_images"))),
         ("Validated on", _data(about.get("val_annotations"), about.get("val_images"))),
-        ("Started", about.get("started")),
+        ("Started", str(about.get("started") or "").replace("T", " ")),
         ("Time", duration(number(about, "seconds"))),
         ("Machine", about.get("device")),
     ]
@@ -236,7 +236,14 @@ def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    """A setting as JSON, strings bare, numbers to six digits."""
+    return value if isinstance(value, str) else json.dumps(_short(value), ensure_ascii=False, default=str)
+
+
+def _short(value: object) -> object:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    return [_short(item) for item in value] if isinstance(value, list) else value
 
 
 def duration(seconds: float) -> str:
