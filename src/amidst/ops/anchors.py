@@ -38,10 +38,11 @@ def place_anchors(cell: Tensor, feature_hw: tuple[int, int], stride: int) -> Ten
     height, width = feature_hw
     y = (torch.arange(height, dtype=torch.float32, device=cell.device) + 0.5) * stride
     x = (torch.arange(width, dtype=torch.float32, device=cell.device) + 0.5) * stride
-    centres = torch.empty(height, width, 1, 4, device=cell.device)
-    centres[..., 0::2] = x[None, :, None, None]
-    centres[..., 1::2] = y[:, None, None, None]
-    return (centres + cell).reshape(-1, 4)  # (h, w, A, 4) -> (h*w*A, 4)
+    is_y = torch.tensor((0.0, 1.0, 0.0, 1.0), device=cell.device)
+    # One row of cells around y = 0, then every row in one long-running addition.
+    row = cell + x[:, None, None] * (1 - is_y)  # (w, A, 4)
+    boxes = torch.addcmul(row.view(1, -1), y[:, None], is_y.repeat(width * len(cell)))  # (h, w*A*4)
+    return boxes.view(-1, 4)  # (h, w*A*4) -> (h*w*A, 4)
 
 
 def grid_anchors(

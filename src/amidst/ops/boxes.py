@@ -14,6 +14,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_TILE = 1 << 16  # overlaps computed at once
+
 
 def area(boxes_xyxy: Tensor) -> Tensor:
     """Area of each box (..., 4) -> (...), 0 for degenerate boxes."""
@@ -21,15 +23,27 @@ def area(boxes_xyxy: Tensor) -> Tensor:
     return (x2 - x1).clamp(min=0) * (y2 - y1).clamp(min=0)
 
 
+@torch.no_grad()
 def pairwise_iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
-    """IoU of every box of `a` (G, 4) with every box of `b` (N, 4) -> (G, N)."""
-    # Column by column: (G, N, 2) intermediates would double the memory traffic, which is the whole cost here.
-    ax1, ay1, ax2, ay2 = (column[:, None] for column in a_xyxy.unbind(-1))  # each (G, 1)
-    bx1, by1, bx2, by2 = b_xyxy.t().contiguous().unbind(0)  # each (N,)
-    inter = torch.minimum(ax2, bx2).sub_(torch.maximum(ax1, bx1)).clamp_(min=0)  # (G, N)
-    inter.mul_(torch.minimum(ay2, by2).sub_(torch.maximum(ay1, by1)).clamp_(min=0))
-    union = (area(a_xyxy)[:, None] + area(b_xyxy)).sub_(inter)
-    return inter.div_(_positive(union))
+    """IoU of every box of `a` (G, 4) with every box of `b` (N, 4) -> (G, N), without gradient."""
+    overlaps = torch.empty(len(a_xyxy), len(b_xyxy), dtype=a_xyxy.dtype, device=a_xyxy.device)
+    a = torch.cat((a_xyxy, area(a_xyxy)[:, None]), dim=1)  # (G, 5)
+    b = torch.cat((b_xyxy.t(), area(b_xyxy)[None]))  # (5, N)
+    # The cost is memory traffic: pieces that stay in the cache are ten times as fast as whole (G, N) passes.
+    piece = _TILE // max(1, len(a)) + 1 if a.device.type == "cpu" else max(1, len(b_xyxy))
+    for start in range(0, len(b_xyxy), piece):
+        _overlap(a, b[:, start : start + piece], overlaps[:, start : start + piece])
+    return overlaps
+
+
+def _overlap(a: Tensor, b: Tensor, out: Tensor) -> None:
+    """IoU of (G, 5) and (5, n), coordinates and areas, into out (G, n)."""
+    ax1, ay1, ax2, ay2, a_area = a.t()[:, :, None].unbind(0)  # each (G, 1)
+    bx1, by1, bx2, by2, b_area = b.unbind(0)  # each (n,)
+    torch.minimum(ax2, bx2, out=out).sub_(torch.maximum(ax1, bx1)).clamp_(min=0)
+    out.mul_(torch.minimum(ay2, by2).sub_(torch.maximum(ay1, by1)).clamp_(min=0))
+    union = (a_area + b_area).sub_(out)
+    out.div_(union.clamp_(min=torch.finfo(out.dtype).tiny))
 
 
 def paired_iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:

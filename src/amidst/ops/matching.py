@@ -29,15 +29,27 @@ LowQuality = Literal["none", "detectron", "all"]
 def match(iou: Tensor, positive: float, negative: float, low_quality: LowQuality = "none") -> Tensor:
     """IoU (G, N) -> int64 (N,): index of the matched object, BACKGROUND or IGNORED."""
     num_objects, num_anchors = iou.shape
-    if num_objects == 0:
+    if num_objects == 0 or num_anchors == 0:
         return torch.full((num_anchors,), BACKGROUND, dtype=torch.int64, device=iou.device)
-    best_iou, best_object = iou.max(dim=0)  # (N,), (N,)
-    matched = best_object.masked_fill(best_iou < positive, IGNORED)
+    best_iou = iou.amax(dim=0)  # (N,)
+    matched = torch.full_like(best_iou, IGNORED, dtype=torch.int64)
+    matched.masked_fill_(best_iou < negative, BACKGROUND)
+    owned = best_iou >= positive
     if low_quality != "none":
-        best_of_object = iou.amax(dim=1, keepdim=True)  # (G, 1)
-        # An object that no anchor touches has best IoU 0, reached by every anchor: it must claim none.
-        claimed = ((iou == best_of_object) & (best_of_object > 0)).any(dim=0)  # (N,)
-        matched = torch.where(claimed, best_object, matched)
-    if low_quality == "all":
-        return matched.masked_fill_((best_iou < negative) & (matched == IGNORED), BACKGROUND)
-    return matched.masked_fill_(best_iou < negative, BACKGROUND)
+        claimed = _best_of_some_object(iou)
+        owned |= claimed if low_quality == "all" else claimed & (best_iou >= negative)
+    # Which object it is matters for few anchors; asking for all would take many times as long as the maximum.
+    anchors = owned.nonzero().squeeze(1)  # (P,)
+    matched[anchors] = iou[:, anchors].argmax(dim=0)
+    return matched
+
+
+def _best_of_some_object(iou: Tensor) -> Tensor:
+    """Anchors (N,) that overlap some object of (G, N) as much as any anchor does."""
+    best = iou.amax(dim=1, keepdim=True)  # (G, 1)
+    # An object that no anchor touches has best IoU 0, reached by every anchor: it must claim none.
+    best.masked_fill_(best <= 0, torch.inf)
+    claimed = torch.zeros(iou.shape[1], dtype=torch.bool, device=iou.device)
+    for overlaps, largest in zip(iou.unbind(0), best.unbind(0), strict=True):
+        claimed |= overlaps == largest  # object by object: no second (G, N)
+    return claimed
