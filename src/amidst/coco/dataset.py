@@ -68,8 +68,12 @@ class CocoDataset:
 
         Raises UsageError if the file cannot be opened, DataError (file, record, rule) if it is malformed.
         """
-        file = Path(path)
-        sections = parsing.parse_sections(parsing.read_file(file), file)
+        return cls.from_json(parsing.read_file(Path(path)), Path(path))
+
+    @classmethod
+    def from_json(cls, data: bytes, file: Path | None = None) -> CocoDataset:
+        """From the bytes of a file, which may be named for the messages. Inverse of `to_json`."""
+        sections = parsing.parse_sections(data, file)
         if "images" not in sections:
             raise DataError("the list `images` is missing", file=file, rule="missing-field")
         empty = msgspec.Raw(b"[]")

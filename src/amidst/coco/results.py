@@ -244,7 +244,7 @@ def _column(values: npt.ArrayLike, dtype: type[np.generic], shape: tuple[int, ..
 
 
 def _refuse_non_finite(values: Floats, name: str) -> None:
-    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     if not finite.all():
         index = int(np.argmin(finite))
         raise DataError(

@@ -66,8 +66,8 @@ def evaluate(
 ) -> Summary:
     """Scores detections against a dataset, each given in memory or as a file (two files are fastest).
 
-    kind: "bbox" compares boxes (of masks alone, their tight boxes), "segm" masks. engine: "pycocotools" is the
-    reference, far slower. Empty results and datasets are ordinary cases. Raises UsageError for settings
+    kind: "bbox" compares boxes (of masks alone, their tight boxes), "segm" masks. engine: "pycocotools" is
+    the far slower reference. Empty results and datasets are ordinary cases. Raises UsageError for settings
     that make no sense or a file that cannot be opened, and DataError for malformed records, detections of
     unknown images, and missing masks.
     """

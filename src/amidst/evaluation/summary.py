@@ -170,7 +170,7 @@ def _cells(
     params: Params, iou: float | None, area: str, max_dets: int | None
 ) -> tuple[list[int], list[int], list[int]]:
     """Indices along T, A and M; empty where the setting was not evaluated."""
-    t = [i for i, value in enumerate(params.iou_thresholds) if iou is None or np.isclose(value, iou)]
+    t = [i for i, value in enumerate(params.iou_thresholds) if iou is None or abs(value - iou) < 1e-9]
     a = [i for i, name in enumerate(params.area_names) if name == area]
     last = params.max_dets[-1] if max_dets is None else max_dets
     m = [i for i, limit in enumerate(params.max_dets) if limit == last]
