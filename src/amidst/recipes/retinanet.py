@@ -28,8 +28,8 @@ def r50_fpn_1x() -> Experiment:
     """The thesis's ablation model: ResNet-50, 600 px, 90k updates of 16 images, flips only (section 5.4.2).
 
     Hardware: 8 GPUs, 2 images each. Time: about 10 h on V100s. Score: 34.0 AP on COCO minival (Table 5.1).
-    Command: torchrun --nproc-per-node 8 -m amidst train retinanet_r50_fpn_1x --train instances_trainval35k.json
-        --images train2014 --val instances_minival.json --run runs/r50
+    Command: torchrun --nproc-per-node 8 -m amidst train retinanet_r50_fpn_1x --images images
+        --train instances_trainval35k.json --val instances_minival.json --run runs/r50
     """
     return Experiment(
         name="retinanet_r50_fpn_1x",
@@ -64,10 +64,11 @@ def r101_fpn_15x() -> Experiment:
 def r50_fpn() -> Experiment:
     """ResNet-50 for a few thousand images of moderate size on one GPU.
 
-    The original ImageNet weights (Caffe style) are given as a file; torchvision's need other pixels and stride:
-    --set model.backbone.stride_in_1x1=false and the default pixels.
+    The original ImageNet weights (Caffe style) are given as a file; torchvision's need other pixels and
+    stride: --set model.backbone.stride_in_1x1=false and the default pixels.
 
-    Hardware: one GPU of 16 GB. Time: about 30 min for 2,000 images of 384 px. Score: goal 0.30 AP on coco_person.
+    Hardware: one GPU of 16 GB. Time: about 30 min for 2,000 images of 384 px. Score: goal 0.30 AP on
+    coco_person.
     Command: amidst train retinanet_r50_fpn --train ANN.json --images DIR --val ANN.json --run runs/r50
         --set init.backbone=resnet50_imagenet_caffe_bgr_fp16_backbone.npz
     """

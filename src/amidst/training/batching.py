@@ -1,15 +1,16 @@
 """Which images make up which batch, and their way from disk to the device.
 
-The order is a pure function of (seed, epoch), so that a run can start at any batch without reading what came before,
-and every process of a distributed run finds its share of the same global batches. Landscape and portrait images come
-in separate batches (J.1), which saves padding.
+The order is a pure function of (seed, epoch), so that a run can start at any batch without reading what
+came before, and every process of a distributed run finds its share of the same global batches. Landscape
+and portrait images come in separate batches (J.1), which saves padding.
 
 Shape legend: I images, S batches of an epoch, B images of a global batch, R processes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from amidst.errors import ConfigError, ImageError
+from amidst.errors import ConfigError, ImageError, TrainingError
 from amidst.training.samples import Sample, Samples
 
 IntArray = npt.NDArray[np.int64]
@@ -34,7 +35,8 @@ def epoch_batches(
 ) -> IntArray:
     """Image indices (S, B) of one epoch: each image once; the last places repeat images of the same epoch.
 
-    With grouping each batch is all landscape or all portrait, but for the one batch that takes what is left over.
+    With grouping each batch is all landscape or all portrait, but for the one batch that takes what is left
+    over.
     """
     generator = np.random.default_rng((seed, epoch))
     order = generator.permutation(len(sizes_hw))
@@ -135,6 +137,11 @@ class _Fetching(Dataset[PackedBatch | Unreadable]):
         return PackedBatch(indices, torch.cat(blocks))
 
 
+def _leave_interrupts_to_the_loop(worker: int) -> None:  # noqa: ARG001 - the signature that DataLoader calls
+    """Ctrl-C reaches every process of the terminal; workers must outlive it until the update is done."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _as_fetched(batch: PackedBatch | Unreadable) -> PackedBatch | Unreadable:
     return batch
 
@@ -150,8 +157,9 @@ def make_loader(
         _Fetching(samples),
         batch_sampler=stream,
         num_workers=workers,
-        collate_fn=_as_fetched,
+        collate_fn=_as_fetched,  # type: ignore[arg-type]
         pin_memory=pin_memory,
+        worker_init_fn=_leave_interrupts_to_the_loop,
         multiprocessing_context="forkserver" if workers else None,
         prefetch_factor=4 if workers else None,
     )
@@ -159,23 +167,35 @@ def make_loader(
 
 def load_batches(
     samples: Samples, stream: BatchStream, *, workers: int, device: torch.device
-) -> Iterator[list[Sample]]:
+) -> Generator[list[Sample]]:
     """Batches of samples on `device`, in order.
 
-    Raises ImageError naming the file that cannot be read, RuntimeError if a worker process dies.
+    Raises ImageError naming the file that cannot be read, TrainingError if a worker process dies.
     """
-    loader = make_loader(samples, stream, workers, pin_memory=device.type == "cuda")
-    for fetched in loader:
+    loader = iter(make_loader(samples, stream, workers, pin_memory=device.type == "cuda"))
+    while (fetched := _next(loader)) is not None:
         if isinstance(fetched, Unreadable):
             raise ImageError(fetched.problem, file=fetched.file, record=fetched.record, rule=fetched.rule)
         yield unpack(samples, fetched, device)
 
 
+def _next(loader: Iterator[PackedBatch | Unreadable]) -> PackedBatch | Unreadable | None:
+    try:
+        return next(loader, None)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise TrainingError(
+            f"a process that reads images died ({error}); if memory ran out, lower data.workers or "
+            "data.batch_size. Continue with --resume"
+        ) from error
+
+
 def unpack(samples: Samples, batch: PackedBatch, device: torch.device) -> list[Sample]:
-    """The samples of a packed batch on `device`. The block must be kept until they are used up, which views do."""
+    """The samples of a packed batch on `device`; their images are views of its one block."""
     sizes_hw: Sequence[list[int]] = samples.sizes_hw[batch.indices].tolist()
     pixels = batch.pixels.to(device, non_blocking=True)
-    blocks = pixels.split([3 * height * width for height, width in sizes_hw])
+    blocks = torch.split(pixels, [3 * height * width for height, width in sizes_hw])
     unpacked = []
     for index, block, (height, width) in zip(batch.indices, blocks, sizes_hw, strict=True):
         boxes_xyxy, class_index = samples.objects(index)

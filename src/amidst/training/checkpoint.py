@@ -6,8 +6,8 @@
     random.safetensors      states of torch's generators
     state.json              step, best score, counters, experiment
 
-A folder is written under a temporary name, forced to disk and renamed, so that one with its final name is complete.
-The position in the data needs no entry: it follows from the step (`batching`).
+A folder is written under a temporary name, forced to disk and renamed, so that one with its final name is
+complete. The position in the data needs no entry: it follows from the step (`batching`).
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def save(run_dir: Path, state: State, learner: Learner, *, keep: int) -> Path:
 def load_latest(run_dir: Path, learner: Learner) -> State | None:
     """Restore the newest readable checkpoint into `learner`; None if the run has none.
 
-    A damaged checkpoint is passed over with a warning. Raises TrainingError if checkpoints exist but none can be
-    read.
+    A damaged checkpoint is passed over with a warning. Raises TrainingError if checkpoints exist but none
+    can be read.
     """
     found = folders(run_dir)
     for folder in reversed(found):

@@ -8,21 +8,21 @@ from amidst.config import Config
 from amidst.models.config import ModelConfig, RetinaNetConfig
 
 
-class InitConfig(Config):
+class InitConfig(Config, frozen=True):
     """Where training starts from."""
 
     backbone: str | None = "imagenet"  # "imagenet", a weight file, or null for random initialisation
     model: str | None = None  # a whole detector to fine-tune: run folder, checkpoint or built-in name
 
 
-class ResizeConfig(Config):
+class ResizeConfig(Config, frozen=True):
     """Resize so that the short side is `short`, unless the long side would exceed `long` (J.1)."""
 
     short: int = 800
     long: int = 1333
 
 
-class DataConfig(Config):
+class DataConfig(Config, frozen=True):
     """Sampling and augmentation (J.1)."""
 
     batch_size: int = 16  # images per micro-step, over all processes together
@@ -37,7 +37,7 @@ class DataConfig(Config):
     workers: int = 2
 
 
-class OptimConfig(Config):
+class OptimConfig(Config, frozen=True):
     """Optimiser (J.3). `lr` is for `lr_batch` images an update and scales linearly with the real number."""
 
     kind: Literal["sgd", "adamw"] = "sgd"
@@ -50,11 +50,13 @@ class OptimConfig(Config):
     accumulate: int = 1  # micro-steps per update
 
 
-class ScheduleConfig(Config):
-    """Learning-rate schedule (J.3). Length in updates of `optim.lr_batch` images, or in epochs when `epochs` is set.
+class ScheduleConfig(Config, frozen=True):
+    """Learning-rate schedule (J.3).
 
-    With another number of images an update, lr and length scale so that as many images are seen (linear scaling
-    rule); the warm-up keeps its number of updates.
+    Its length is given in updates of `optim.lr_batch` images, or in epochs when `epochs` is set.
+
+    With another number of images an update, lr and length scale so that as many images are seen (linear
+    scaling rule); the warm-up keeps its number of updates.
     """
 
     kind: Literal["step", "cosine"] = "step"
@@ -67,7 +69,7 @@ class ScheduleConfig(Config):
     final_factor: float = 0.0  # cosine ends at lr * final_factor
 
 
-class TrainConfig(Config):
+class TrainConfig(Config, frozen=True):
     """The loop."""
 
     seed: int = 0
@@ -79,10 +81,9 @@ class TrainConfig(Config):
     validate_every: int = 0  # updates; 0 = only at the end
     checkpoint_every: int = 1000  # updates
     keep_checkpoints: int = 2
-    compile_loss: bool = False
 
 
-class Experiment(Config):
+class Experiment(Config, frozen=True):
     """Everything that defines a training run, apart from the data files and the run folder."""
 
     name: str

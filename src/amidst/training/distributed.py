@@ -1,7 +1,7 @@
-"""Several devices and machines: one process each, started by torchrun, gradients averaged after each backward pass.
+"""Several devices and machines: one process each, started by torchrun; gradients are averaged.
 
-torchrun tells a process its place through the environment variables RANK, LOCAL_RANK and WORLD_SIZE; without them
-there is one process and nothing here does anything.
+torchrun tells a process its place through the environment variables RANK, LOCAL_RANK and WORLD_SIZE;
+without them there is one process and nothing here does anything.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ class Processes:
 
     rank: int = 0
     world: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def is_first(self) -> bool:

@@ -1,7 +1,7 @@
 """Exponential moving average of the weights, used for validation and for the final model.
 
-`average = d * average + (1 - d) * weights` after each update, with d ramping up as `min(decay, (1 + t) / (10 + t))`
-so that the first updates are not dominated by the random start.
+`average = d * average + (1 - d) * weights` after each update, with d ramping up as `min(decay, (1 + t) /
+(10 + t))` so that the first updates are not dominated by the random start.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Catches the signals within its context; a second one acts as usual. Only the main thread can do this."""
+    """Catches the signals within its context, in the main thread; a second one acts as usual."""
 
     def __init__(self) -> None:
         self._asked = False

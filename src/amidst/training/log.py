@@ -1,7 +1,7 @@
 """What a run tells about itself: `log.jsonl` in the run folder, and events for whoever shows progress.
 
-A line of the log is either a step {step, epoch, lr, loss, losses, grad_norm, images_per_s, data_wait_s, memory_mb,
-eta_s} or a validation {step, validation}. `step` counts finished updates.
+A line of the log is either a step {step, epoch, lr, loss, losses, grad_norm, images_per_s, data_wait_s,
+memory_mb, eta_s} or a validation {step, validation}. `step` counts finished updates.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -75,7 +76,7 @@ Report = Callable[[Event], None]
 
 
 class RunLog:
-    """Appends to `log.jsonl`. Opened for a resumed run it first drops lines of steps that will be done again."""
+    """Appends to `log.jsonl`; lines of steps after `first_step`, which will be done again, are dropped."""
 
     def __init__(self, path: Path, first_step: int) -> None:
         self.path = path
@@ -94,12 +95,12 @@ class RunLog:
         return any(line["step"] == step and "validation" in line for line in read_lines(self.path))
 
 
-def read_lines(path: Path) -> list[dict[str, object]]:
+def read_lines(path: Path) -> list[dict[str, Any]]:
     """The lines of a log; an incomplete last line, left by a killed process, is passed over."""
-    lines: list[dict[str, object]] = []
+    lines: list[dict[str, Any]] = []
     for text in path.read_bytes().split(b"\n"):
         try:
-            lines.append(msgspec.json.decode(text, type=dict[str, object]))
+            lines.append(msgspec.json.decode(text, type=dict[str, Any]))
         except msgspec.DecodeError:
             continue
     return lines

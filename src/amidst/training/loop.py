@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,12 +77,13 @@ def train(
 ) -> Outcome:
     """Train the experiment's network on `dataset` and leave it in `run_dir`.
 
-    The number of classes is that of `class_map`, by default of the dataset. `validate(model, step)` gets the network
-    in evaluation mode with its averaged weights; it is called on every process, and what it returns on the first one
-    counts. `report` gets an event at every step. Under torchrun every process calls this function alike.
+    The number of classes is that of `class_map`, by default of the dataset. `validate(model, step)` gets
+    the network in evaluation mode with its averaged weights; it is called on every process, and what it
+    returns on the first one counts. `report` gets an event at every step. Under torchrun every process
+    calls this function alike.
 
-    Raises UsageError for a run folder that is in use or a dataset without images, NonFiniteLoss, OutOfMemory, and
-    Interrupted after Ctrl-C or SIGTERM once a checkpoint is written.
+    Raises UsageError for a run folder that is in use or a dataset without images, NonFiniteLoss,
+    OutOfMemory, and Interrupted after Ctrl-C or SIGTERM once a checkpoint is written.
     """
     classes = class_map or dataset.class_map()
     with distributed.processes(device) as place, repeatable(experiment.train.seed, place.device):
@@ -110,7 +111,7 @@ class _Loop:
         run = self.run
         if self._validation_is_due() and not self._was_validated():
             self._validate()  # a run interrupted between an update and its validation
-        with StopRequest() as stop, closing(_prepared_batches(run)) as batches:
+        with StopRequest() as stop, closing(_batches(run)) as batches:
             while run.step < run.total:
                 stopping = self._step(batches, stop.is_set())
                 if stopping:
@@ -234,7 +235,7 @@ class _Loop:
         save_model(path, run.learner.model.state_dict(), info)
 
 
-def _prepared_batches(run: Run) -> Iterator[list[Sample]]:
+def _batches(run: Run) -> Generator[list[Sample]]:
     return load_batches(
         run.samples, batch_stream(run), workers=run.experiment.data.workers, device=run.place.device
     )

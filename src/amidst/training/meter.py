@@ -65,7 +65,7 @@ class Meter:
 
 def _memory_mb() -> float:
     """Peak memory of the process: on the GPU where one is used."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -13,8 +13,8 @@ BACKBONE = "backbone."  # parameters below this name carry ImageNet weights and 
 def parameter_groups(model: nn.Module, config: OptimConfig) -> list[dict[str, object]]:
     """Trainable parameters in up to four groups: {backbone, rest} x {decayed, not decayed}.
 
-    Biases and norm parameters are vectors or scalars; they get no weight decay. Each group carries `factor`, its
-    share of the learning rate.
+    Biases and norm parameters are vectors or scalars; they get no weight decay. Each group carries
+    `factor`, its share of the learning rate.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -53,7 +53,7 @@ def gradients(optimiser: torch.optim.Optimizer) -> list[torch.Tensor]:
 
 
 def clip(optimiser: torch.optim.Optimizer, limit: float | None) -> torch.Tensor:
-    """Scale all gradients so that their joint L2 norm is at most `limit`; returns the norm before, a scalar."""
+    """Scale the gradients so that their joint L2 norm is at most `limit`; the norm before, a scalar."""
     found = gradients(optimiser)
     norm = torch.nn.utils.get_total_norm(found)
     if limit is not None and found:

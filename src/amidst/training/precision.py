@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from typing import Literal
 
 import torch
+from torch.utils import deterministic
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 def resolve(precision: Precision, device: torch.device) -> torch.dtype:
-    """Type of the network's arithmetic. "auto" is bfloat16 on hardware that multiplies it faster than float32.
+    """Type of the network's arithmetic; "auto" is bfloat16 on hardware that multiplies it fast.
 
-    That is every recent GPU, and CPUs with AMX tiles, where convolutions run about ten times as fast; other CPUs
-    emulate bfloat16 and are several times slower with it.
+    That is every recent GPU, and CPUs with AMX tiles, where convolutions run about ten times as fast; other
+    CPUs emulate bfloat16 and are several times slower with it.
     """
     if precision != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
@@ -35,13 +36,12 @@ def repeatable(seed: int, device: torch.device) -> Iterator[None]:
     torch.manual_seed(seed)
     was_deterministic = torch.are_deterministic_algorithms_enabled()
     was_warning = torch.is_deterministic_algorithms_warn_only_enabled()
-    was_filling = torch.utils.deterministic.fill_uninitialized_memory
+    was_filling = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(device.type == "cpu")
-    torch.utils.deterministic.fill_uninitialized_memory = (
-        False  # a debugging aid that writes all memory twice
-    )
+    # A debugging aid that writes all memory twice.
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(was_deterministic, warn_only=was_warning)
-        torch.utils.deterministic.fill_uninitialized_memory = was_filling
+        deterministic.fill_uninitialized_memory = was_filling  # type: ignore[attr-defined]

@@ -1,8 +1,9 @@
 """The one place where a dataset enters the tensors.
 
-A sample is a decoded image with its objects as boxes (x1, y1, x2, y2) in pixels of the original image. What cannot
-be learnt from is left out here (J.1): crowd regions and `ignore` objects are never positive, boxes are clipped to
-the image, and boxes with a side of at most one pixel are dropped. An image without objects is an ordinary sample.
+A sample is a decoded image with its objects as boxes (x1, y1, x2, y2) in pixels of the original image. What
+cannot be learnt from is left out here (J.1): crowd regions and `ignore` objects are never positive, boxes
+are clipped to the image, and boxes with a side of at most one pixel are dropped. An image without objects
+is an ordinary sample.
 
 Shape legend: G ground truths of one image, H x W its size in pixels, I images.
 """
@@ -40,8 +41,8 @@ class Sample:
 class Samples(Dataset[Sample]):
     """Map-style dataset over a COCO dataset: `samples[index]` reads and decodes one image.
 
-    It keeps flat arrays instead of records, so that handing it to worker processes stays cheap however large the
-    dataset is.
+    It keeps flat arrays instead of records, so that handing it to worker processes stays cheap however
+    large the dataset is.
     """
 
     def __init__(self, dataset: CocoDataset, images_dir: str | Path, class_map: ClassMap) -> None:

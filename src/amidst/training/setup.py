@@ -166,13 +166,13 @@ def initial_model(experiment: Experiment) -> nn.Module:
     """Random weights, then those of a backbone or of a whole detector (`InitConfig`)."""
     model = build_model(experiment.model)
     if experiment.init.model is not None:
-        _take_over(model, Path(experiment.init.model))
+        _take_over(model, Path(experiment.init.model), experiment.model.num_classes)
     elif experiment.init.backbone is not None:
-        load_backbone(model.backbone, experiment.model, experiment.init.backbone)
+        load_backbone(model.get_submodule("backbone"), experiment.model, experiment.init.backbone)
     return model
 
 
-def _take_over(model: nn.Module, path: Path) -> None:
+def _take_over(model: nn.Module, path: Path, num_classes: int) -> None:
     """Weights of another detector; parts that depend on the number of classes start anew if that differs.
 
     Raises WeightsError if anything else does not fit.
@@ -195,7 +195,7 @@ def _take_over(model: nn.Module, path: Path) -> None:
             "%s: knows %d classes, the data has %d; %s start anew",
             file,
             info.config.num_classes,
-            model.config.num_classes,
+            num_classes,
             ", ".join(anew),
         )
     model.load_state_dict(fitting, strict=False)

@@ -1,8 +1,8 @@
 """Augmentation (J.1): parameters are drawn from an explicit generator, then applied on the device.
 
-A draw is plain data and depends on (seed, batch, place in the batch) alone, so that neither the number of workers
-nor of processes changes what the network sees. Drawing and applying are separate; a picture is changed in this
-order: zoom (crop or canvas), resize, flip, colour.
+A draw is plain data and depends on (seed, batch, place in the batch) alone, so that neither the number of
+workers nor of processes changes what the network sees. Drawing and applying are separate; a picture is
+changed in this order: zoom (crop or canvas), resize, flip, colour.
 
 Shape legend: G ground truths of one image, H x W its original size, h x w its size in the batch.
 """
@@ -96,7 +96,7 @@ def _crop(
 
 
 def jitter_colour(image: Tensor, change: Draw) -> Tensor:
-    """Saturation, contrast (about the mean grey) and brightness as one affine map of RGB; uint8 in and out."""
+    """Saturation, contrast about the mean grey, and brightness as one affine map of RGB, in uint8."""
     saturation, contrast, brightness = change.saturation, change.contrast, change.brightness
     if saturation == contrast == brightness == 1.0:
         return image

@@ -1,7 +1,7 @@
 """One update of the weights: forward, backward, clip, step.
 
-Losses are computed in float32 by the network whatever the precision of its convolutions. The update is refused,
-before it touches the weights, if a loss or a gradient is not finite.
+Losses are computed in float32 by the network whatever the precision of its convolutions. The update is
+refused, before it touches the weights, if a loss or a gradient is not finite.
 """
 
 from __future__ import annotations
@@ -59,9 +59,7 @@ class Learner:
 Prepare = Callable[[list[Sample]], Prepared]
 
 
-def update(
-    learner: Learner, batches: Iterator[list[Sample]], prepare: Callable[[list[Sample]], Prepared], stop: bool
-) -> Updated:
+def update(learner: Learner, batches: Iterator[list[Sample]], prepare: Prepare, stop: bool) -> Updated:
     """Learn from the next `accumulate` micro-batches.
 
     Raises NonFiniteLoss with the image ids.
@@ -101,7 +99,7 @@ def update(
 
 
 def _accumulate_gradients(learner: Learner, prepared: Prepared, last: bool) -> dict[str, Tensor]:
-    """Forward and backward; the gradients of several processes are averaged with the last micro-batch only."""
+    """Forward and backward; processes average their gradients with the last micro-batch only."""
     wrapped = learner.module is not learner.model
     quiet = learner.module.no_sync() if wrapped and not last else contextlib.nullcontext()  # type: ignore[operator]
     device = prepared.images.pixels.device
@@ -109,7 +107,7 @@ def _accumulate_gradients(learner: Learner, prepared: Prepared, last: bool) -> d
         with torch.autocast(device.type, dtype=learner.dtype, enabled=learner.dtype != torch.float32):
             losses: dict[str, Tensor] = learner.module(prepared.images, prepared.targets)
         loss = torch.stack(list(losses.values())).sum() / learner.accumulate
-        learner.scaler.scale(loss).backward()
+        torch.autograd.backward(learner.scaler.scale(loss))
     return losses
 
 
