@@ -97,7 +97,7 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
             "recipe": "smoke", "command": "amidst train smoke", "started": "2026-03-01T10:00:00",
             "seconds": 75.0, "device": "CPU", "train_annotations": "train.json", "train_images": "images",
             "val_annotations": str(tmp_path / "val.json"), "val_images": str(images),
-            "version": {"torch": "2.13.0"},
+            "amidst_version": "0.1.0", "torch_version": "2.13.0",
         }  # fmt: skip
         (run / "run.json").write_text(json.dumps(about))
         return run

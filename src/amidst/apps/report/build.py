@@ -188,17 +188,16 @@ def _pictures_say(shown_count: int, total: int, threshold: float) -> str:
 
 def _facts(run: Run) -> list[Row]:
     about = run.about
-    wanted: list[tuple[str, object]] = [
+    wanted = (
         ("Recipe", run.name),
         ("Trained on", _data(about.get("train_annotations"), about.get("train_images"))),
         ("Validated on", _data(about.get("val_annotations"), about.get("val_images"))),
         ("Started", str(about.get("started") or "").replace("T", " ")),
         ("Time", duration(number(about, "seconds"))),
         ("Machine", about.get("device")),
-    ]
-    versions = about.get("version")
-    if isinstance(versions, dict):
-        wanted += [(str(name), version) for name, version in versions.items()]
+        ("amidst", about.get("amidst_version")),
+        ("PyTorch", about.get("torch_version")),
+    )
     return [{"label": label, "value": str(value)} for label, value in wanted if value]
 
 

@@ -78,8 +78,9 @@ def precision(scores: Scores, comparisons: Sequence[Comparison]) -> list[Chart]:
 def _until_zero(
     recall: Sequence[float], values: NDArray[np.float64]
 ) -> tuple[Sequence[float], Sequence[float]]:
-    """The curve up to the first recall that was never reached."""
+    """The curve up to the first recall that was never reached; all of one that never left zero."""
     reached = int(np.argmin(values > 0)) if (values <= 0).any() else len(values)
+    reached = reached or len(values)
     return recall[:reached], values[:reached].tolist()
 
 
@@ -133,6 +134,9 @@ def _loss(run: Run, steps: list[float]) -> str:
 
 
 def _validation(run: Run) -> str:
+    """AP and AP50 over the updates; "" for a single validation, whose numbers stand elsewhere."""
+    if len(run.validations) < 2:
+        return ""
     steps = [number(line, "step") for line in run.validations]
     scores = [{key.lower(): value for key, value in line["validation"].items()} for line in run.validations]
     series = [
