@@ -18,6 +18,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -78,8 +79,17 @@ def read_image(
     return np.ascontiguousarray(_oriented(pixels, orientation) if turned else pixels)
 
 
-def image_size(path: str | Path) -> tuple[int, int]:
-    """(height, width) as `read_image` would give it, from the header alone. Raises ImageError."""
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the first bytes of an image file say. size_hw: as `read_image` gives it; stored_hw: unturned."""
+
+    format: str
+    size_hw: tuple[int, int]
+    stored_hw: tuple[int, int]
+
+
+def read_header(path: str | Path) -> Header:
+    """Format and sizes without decoding. Raises ImageError."""
     file = Path(path)
     try:
         stream = file.open("rb")
@@ -87,7 +97,13 @@ def image_size(path: str | Path) -> tuple[int, int]:
         raise _unreadable(file, error) from None
     with stream, _open(stream, file) as picture:
         width, height = picture.size
-        return (width, height) if _orientation(picture) in _SWAPS_SIDES else (height, width)
+        turned = _orientation(picture) in _SWAPS_SIDES
+        return Header(picture.format or "", (width, height) if turned else (height, width), (height, width))
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """(height, width) as `read_image` would give it, from the header alone. Raises ImageError."""
+    return read_header(path).size_hw
 
 
 def _read_bytes(file: Path) -> bytes:
