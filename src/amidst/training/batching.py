@@ -35,8 +35,8 @@ def epoch_batches(
 ) -> IntArray:
     """Image indices (S, B) of one epoch: each image once; the last places repeat images of the same epoch.
 
-    With grouping each batch is all landscape or all portrait, but for the one batch that takes what is left
-    over.
+    With grouping each batch is all landscape or all portrait, but for the last one or two, which take what
+    is left over of both.
     """
     generator = np.random.default_rng((seed, epoch))
     order = generator.permutation(len(sizes_hw))

@@ -187,6 +187,7 @@ def _optimiser_tensors(learner: Learner) -> dict[str, Tensor]:
 def _restore_optimiser(learner: Learner, tensors: Mapping[str, Tensor]) -> None:
     """Each entry gets the memory layout of its parameter, which fused kernels rely on."""
     parameters = dict(_parameters(learner))
+    learner.optimiser.state.clear()
     for key, value in tensors.items():
         name, _, entry = key.rpartition("/")
         parameter = parameters[name]

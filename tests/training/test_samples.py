@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as PillowImage
+
+from amidst.coco.dataset import CocoDataset
+from amidst.coco.records import Annotation, Category, Image
+from amidst.errors import DataError, ImageError, UsageError
+from amidst.training.samples import Samples
+
+
+def dataset_of(*boxes: tuple[Any, ...], crowd: bool = False, ignore: bool = False) -> CocoDataset:
+    annotations = tuple(
+        Annotation(i, 0, 1, box, box[2] * box[3], iscrowd=crowd, ignore=ignore) for i, box in enumerate(boxes)
+    )
+    return CocoDataset((Image(0, 20, 10, "a.png"),), annotations, (Category(1, "thing"),))
+
+
+def test_no_images_are_a_usage_error(tmp_path: Path) -> None:
+    dataset = CocoDataset(categories=(Category(1, "thing"),))
+    with pytest.raises(UsageError, match="no images"):
+        Samples(dataset, tmp_path, dataset.class_map())
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        dataset_of(),
+        dataset_of((1, 1, 5, 5), crowd=True),
+        dataset_of((1, 1, 5, 5), ignore=True),
+        dataset_of((1, 1, 1, 5)),
+        dataset_of((19, 1, 5, 5)),
+        dataset_of((30, 1, 5, 5)),
+    ],
+    ids=["none", "crowd", "ignore", "one pixel wide", "one pixel left inside", "outside"],
+)
+def test_an_image_may_have_no_usable_objects(dataset: CocoDataset, tmp_path: Path) -> None:
+    samples = Samples(dataset, tmp_path, dataset.class_map())
+    boxes, classes = samples.objects(0)
+    assert boxes.shape == (0, 4)
+    assert boxes.dtype == torch.float32
+    assert classes.shape == (0,)
+    assert classes.dtype == torch.int64
+    assert samples.num_objects == 0
+
+
+def test_boxes_become_corners_clipped_to_the_image(tmp_path: Path) -> None:
+    dataset = dataset_of((-3, 2, 8, 4), (15.5, 7, 10, 10))
+    boxes, _ = Samples(dataset, tmp_path, dataset.class_map()).objects(0)
+    assert boxes.tolist() == [[0, 2, 5, 6], [15.5, 7, 20, 10]]
+
+
+def test_a_sample_knows_image_and_classes(make_scene: Any, tmp_path: Path) -> None:
+    dataset = make_scene(3)
+    samples = Samples(dataset, tmp_path / "images", dataset.class_map())
+    assert len(samples) == 3
+    for index, image in enumerate(dataset.images):
+        sample = samples[index]
+        assert sample.image_id == image.id
+        assert sample.image.shape == (3, image.height, image.width)
+        pixels = np.asarray(PillowImage.open(tmp_path / "images" / image.file_name))
+        assert np.array_equal(sample.image.permute(1, 2, 0).numpy(), pixels)
+        expected = [dataset.class_map().class_index(a.category_id) for a in dataset.annotations_of(image.id)]
+        assert sample.class_index.tolist() == expected
+
+
+def test_a_category_that_the_class_map_lacks(make_scene: Any, tmp_path: Path) -> None:
+    dataset = make_scene(1)
+    with pytest.raises(DataError, match="category id 10"):
+        Samples(dataset, tmp_path, CocoDataset(categories=(Category(1, "thing"),)).class_map())
+
+
+def test_an_image_of_another_size_than_on_record(tmp_path: Path) -> None:
+    PillowImage.new("RGB", (21, 10)).save(tmp_path / "a.png")
+    dataset = dataset_of()
+    with pytest.raises(ImageError, match="a.png"):
+        Samples(dataset, tmp_path, dataset.class_map())[0]
+
+
+def test_samples_travel_to_other_processes(make_scene: Any, tmp_path: Path) -> None:
+    dataset = make_scene(3)
+    samples = Samples(dataset, tmp_path / "images", dataset.class_map())
+    copy = pickle.loads(pickle.dumps(samples))
+    assert copy.path(2) == samples.path(2)
+    assert torch.equal(copy[2].image, samples[2].image)
+    assert torch.equal(copy[2].boxes_xyxy, samples[2].boxes_xyxy)
