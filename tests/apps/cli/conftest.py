@@ -19,7 +19,13 @@ from amidst.models.config import BackboneConfig, DecodeConfig, FPNConfig, HeadCo
 from amidst.models.weights import ModelInfo, save_model
 
 CATEGORIES = [{"id": 3, "name": "square", "supercategory": ""}, {"id": 7, "name": "bar", "supercategory": ""}]
-FAST = ("schedule.iterations=4", "data.resize.short=64", "data.resize.long=96", "data.batch_size=2")
+FAST = (
+    "schedule.iterations=4",
+    "data.resize.short=64",
+    "data.resize.long=96",
+    "data.batch_size=2",
+    "optim.lr_batch=2",
+)
 
 
 @dataclass(frozen=True)

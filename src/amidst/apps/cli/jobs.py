@@ -31,6 +31,7 @@ from amidst.coco.classes import ClassMap
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import write_atomically
 from amidst.coco.results import Results
+from amidst.errors import ImageError
 from amidst.evaluation import Summary, evaluate
 from amidst.inference.predict import predict_dataset
 from amidst.models.weights import ModelInfo
@@ -63,6 +64,15 @@ class Job:
     resume: bool = False
 
 
+def expect_images(split: Split) -> None:
+    """Raises ImageError for images that are not there, before hours of work end at one of them."""
+    names = [image.file_name for image in split.dataset.images]
+    missing = [name for name in names if not (split.images_dir / name).is_file()]
+    if missing:
+        problem = f"{len(missing)} of {len(names)} images are not there, this is the first"
+        raise ImageError(problem, file=split.images_dir / missing[0], rule="missing-image")
+
+
 def is_first_process() -> bool:
     """Whether this process is the one that talks: the only one, or torchrun's rank 0."""
     return os.environ.get("RANK", "0") == "0"
@@ -72,6 +82,8 @@ def run_job(job: Job) -> Summary | None:
     """Train, validate and write everything; the last validation's score, on the first process."""
     begun = time.time()
     about = _about(job)
+    for split in (job.train, job.val):
+        expect_images(split)
     with screen(show=is_first_process()) as room:
         validator = Validator(job, room)
         follower = Follower(job.run_dir, about, room)

@@ -50,7 +50,7 @@ def train(
 
     The run folder then holds the model, its detections and scores on the validation images, and the log.
     Ctrl-C stops after the update under way and writes a checkpoint that --resume continues from, bit for bit.
-    On several GPUs or machines: torchrun --nproc-per-node N -m amidst train ...
+    On several GPUs or machines: torchrun --nproc-per-node N -- -m amidst train ...
 
     [bold]Examples[/]
 
@@ -70,7 +70,9 @@ def train(
     )
     summary = run_job(job)
     if is_first_process():
-        if summary is not None:
+        if summary is None:
+            say("nothing was left to do")
+        else:
             print_summary(summary)
         say(f"\nthe model is {run / 'model.safetensors'}. Next:")
         say(f"  amidst report {run}")
