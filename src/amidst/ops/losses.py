@@ -115,7 +115,12 @@ def softplus(x: Tensor) -> Tensor:
 def focal_of(x_t: Tensor, gamma: float) -> Tensor:
     """(1 - p_t)^gamma times CE, of x_t (...)."""
     loss = softplus(-x_t)
-    return loss if gamma == 0 else torch.sigmoid(-x_t).pow(gamma) * loss
+    return loss if gamma == 0 else _miss_power(x_t, gamma) * loss
+
+
+def _miss_power(x_t: Tensor, gamma: float) -> Tensor:
+    """(1 - p_t)^gamma, through its logarithm: a fractional power has no derivative where 1 - p_t is 0."""
+    return torch.exp(-gamma * softplus(x_t))
 
 
 def focal_star_of(x_t: Tensor, gamma: float, beta: float) -> Tensor:
@@ -133,7 +138,7 @@ def focal_slope_of(x_t: Tensor, gamma: float) -> Tensor:
     miss = torch.sigmoid(-x_t)  # 1 - p_t without cancellation
     if gamma == 0:
         return -miss
-    return -miss.pow(gamma) * (gamma * torch.sigmoid(x_t) * softplus(-x_t) + miss)
+    return -_miss_power(x_t, gamma) * (gamma * torch.sigmoid(x_t) * softplus(-x_t) + miss)
 
 
 def focal_star_slope_of(x_t: Tensor, gamma: float, beta: float) -> Tensor:
