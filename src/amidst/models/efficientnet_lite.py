@@ -76,16 +76,10 @@ class InvertedResidual(nn.Module):
         out = x
         if self.expands:
             out = F.relu6(conv_norm(out, self.expand_conv, self.bn0), inplace=True)
-        out = F.relu6(self._depthwise(out), inplace=True)
+        out = pad_same(out, self.depthwise_conv)
+        out = F.relu6(conv_norm(out, self.depthwise_conv, self.bn1), inplace=True)
         out = conv_norm(out, self.project_conv, self.bn2)
         return out + x if self.residual else out
-
-    def _depthwise(self, x: Tensor) -> Tensor:
-        """In float32 on CPUs even under autocast: they have no fast bfloat16 gradient for it."""
-        on_cpu = x.device.type == "cpu"
-        with torch.autocast(x.device.type, enabled=torch.is_autocast_enabled(x.device.type) and not on_cpu):
-            x = pad_same(x.float() if on_cpu else x, self.depthwise_conv)
-            return conv_norm(x, self.depthwise_conv, self.bn1)
 
 
 class EfficientNetLite(nn.Module):
