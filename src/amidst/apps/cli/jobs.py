@@ -34,6 +34,7 @@ from amidst.coco.results import Results
 from amidst.errors import ImageError
 from amidst.evaluation import Summary, evaluate
 from amidst.inference.predict import predict_dataset
+from amidst.models.norms import prepare_for_inference
 from amidst.models.weights import ModelInfo
 from amidst.training import distributed
 from amidst.training.config import Experiment
@@ -124,7 +125,7 @@ class Validator:
         bar = self._room.step("validating")
         on_cpu = next(model.parameters()).device.type == "cpu"
         own = predict_dataset(
-            model,
+            prepare_for_inference(model),
             self._info,
             val.dataset,
             val.images_dir,

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from amidst.errors import UsageError
+from amidst.models.norms import prepare_for_inference
 from amidst.models.weights import ModelInfo, builtin_models, load_model, resolve_model
 from amidst.training.distributed import default_device
 
@@ -36,4 +37,5 @@ def is_model(word: str) -> bool:
 
 def open_model(name: str, device: torch.device) -> tuple[nn.Module, ModelInfo]:
     """The network MODEL stands for, on `device`, ready to predict."""
-    return load_model(resolve_model(name), device)
+    model, info = load_model(resolve_model(name), device)
+    return prepare_for_inference(model), info

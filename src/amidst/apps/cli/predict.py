@@ -40,46 +40,48 @@ SHOWN_ROWS = 50  # images in the table
 SHOWN_OBJECTS = 5  # objects of an image in the table
 
 
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="MODEL|PATH",
+        help="MODEL: a run folder, a model file, or a built-in name; left out, it is the built-in "
+        f"[bold]{BUILT_IN}[/]. PATH: photographs, and folders to search for photographs.",
+        show_default=False,
+    ),
+]
+Ann = Annotated[
+    Path | None,
+    typer.Option(help="Predict on the images of this COCO file instead of PATHs.", show_default=False),
+]
+Images = Annotated[Path | None, typer.Option(help="Folder of the images of --ann.", show_default=False)]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Write all detections here, as COCO results.", show_default=False),
+]
+Draw = Annotated[
+    Path | None, typer.Option(help="Write the photographs with boxes into this folder.", show_default=False)
+]
+Threshold = Annotated[
+    float, typer.Option(help="Least score that is listed and drawn; results files hold all.", min=0, max=1)
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Batch = Annotated[int, typer.Option("--batch", help="Images at a time; 0 = 1 on a CPU, 8 on a GPU.", min=0)]
+Workers = Annotated[int, typer.Option(help="Threads that read images.", min=0)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per image and line.")]
+
+
 @app.command()
 def predict(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="MODEL|PATH",
-            help="MODEL: a run folder, a model file, or a built-in name; left out, it is the built-in "
-            f"[bold]{BUILT_IN}[/]. PATH: photographs, and folders to search for photographs.",
-            show_default=False,
-        ),
-    ] = None,
-    ann: Annotated[
-        Path | None,
-        typer.Option(help="Predict on the images of this COCO file instead of PATHs.", show_default=False),
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of the images of --ann.", show_default=False)
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", help="Write all detections here, as COCO results.", show_default=False
-        ),
-    ] = None,
-    draw: Annotated[
-        Path | None,
-        typer.Option(help="Write the photographs with boxes into this folder.", show_default=False),
-    ] = None,
-    threshold: Annotated[
-        float,
-        typer.Option(help="Least score that is listed and drawn; results files hold all.", min=0, max=1),
-    ] = 0.3,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    batch_size: Annotated[
-        int, typer.Option("--batch", help="Images at a time; 0 = 1 on a CPU, 8 on a GPU.", min=0)
-    ] = 0,
-    workers: Annotated[int, typer.Option(help="Threads that read images.", min=0)] = 2,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per image and line.")
-    ] = False,
+    words: Words = None,
+    ann: Ann = None,
+    images: Images = None,
+    output: Output = None,
+    draw: Draw = None,
+    threshold: Threshold = 0.3,
+    device: Device = "auto",
+    batch_size: Batch = 0,
+    workers: Workers = 2,
+    as_json: AsJson = False,
 ) -> None:
     """Detect objects in photographs, folders or a dataset.
 
