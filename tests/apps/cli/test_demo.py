@@ -40,16 +40,17 @@ def _small_built_in(monkeypatch: pytest.MonkeyPatch, model_file: Path, tmp_path:
 
 
 @pytest.mark.usefixtures("_small_built_in")
-def test_the_whole_job_twice(amidst: Any, tmp_path: Path) -> None:
-    for number in (1, 2):
-        typed = amidst("demo", "--out", tmp_path / "demo")
-        assert typed.code == 0, typed.err
-        run = tmp_path / "demo" / f"run-{number}"
-        assert "AP50" in typed.out
-        assert "before" in typed.out
-        assert str(run / "report.html") in typed.err
-        assert (run / "report.html").stat().st_size > 10_000
-        assert len(json.loads((run / "summary.json").read_text())["stats"]) == 12
+def test_the_whole_job_beside_an_earlier_one(amidst: Any, tmp_path: Path) -> None:
+    (tmp_path / "demo" / "run-1").mkdir(parents=True)
+    typed = amidst("demo", "--out", tmp_path / "demo")
+    assert typed.code == 0, typed.err
+    run = tmp_path / "demo" / "run-2"
+    assert "AP50" in typed.out
+    assert "before" in typed.out
+    assert str(run / "report.html") in typed.err
+    assert (run / "report.html").stat().st_size > 10_000
+    assert len(json.loads((run / "summary.json").read_text())["stats"]) == 12
+    assert not list((tmp_path / "demo" / "run-1").iterdir())
 
 
 def test_the_settings_fit_the_recipe() -> None:

@@ -167,6 +167,32 @@ def test_a_run_folder_is_a_model(amidst: Any, run_folder: Path, album: Path) -> 
     assert amidst("predict", run_folder, album / "a.jpg").code == 0
 
 
+def test_a_checkpoint_is_a_model(amidst: Any, run_folder: Path, data: Any, tmp_path: Path) -> None:
+    (checkpoint,) = (run_folder / "checkpoints").iterdir()
+    words = ("--ann", data.val, "--images", data.images, "-o")
+    assert amidst("predict", run_folder, *words, tmp_path / "run.json").code == 0
+    typed = amidst("predict", checkpoint, *words, tmp_path / "checkpoint.json")
+    assert typed.code == 0
+    assert "warning" not in typed.err
+    of_run, of_checkpoint = (Results.load(tmp_path / f"{name}.json") for name in ("run", "checkpoint"))
+    np.testing.assert_allclose(of_run.scores, of_checkpoint.scores, atol=1e-5)
+    assert of_run.category_ids.tolist() == of_checkpoint.category_ids.tolist()
+
+
+def test_a_checkpoint_out_of_its_run_numbers_its_classes(
+    amidst: Any, run_folder: Path, album: Path, tmp_path: Path
+) -> None:
+    (checkpoint,) = (run_folder / "checkpoints").iterdir()
+    shutil.copytree(checkpoint, tmp_path / "a" / "b" / "step")
+    typed = amidst("predict", tmp_path / "a" / "b" / "step", album / "a.jpg")
+    assert typed.code == 0
+    assert "they are numbered" in typed.err
+    (tmp_path / "a" / "b" / "step" / "state.json").write_text("{")
+    damaged = amidst("predict", tmp_path / "a" / "b" / "step", album / "a.jpg")
+    assert damaged.code == 1
+    assert "not a readable checkpoint" in damaged.err
+
+
 def test_the_first_word_may_be_an_image(
     amidst: Any, monkeypatch: pytest.MonkeyPatch, model_file: Path, album: Path
 ) -> None:

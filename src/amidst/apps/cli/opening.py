@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from amidst.apps.cli.checkpoints import is_checkpoint, open_checkpoint
 from amidst.errors import UsageError
 from amidst.models.norms import prepare_for_inference
 from amidst.models.weights import ModelInfo, builtin_models, load_model, resolve_model
@@ -37,5 +38,8 @@ def is_model(word: str) -> bool:
 
 def open_model(name: str, device: torch.device) -> tuple[nn.Module, ModelInfo]:
     """The network MODEL stands for, on `device`, ready to predict."""
-    model, info = load_model(resolve_model(name), device)
-    return prepare_for_inference(model), info
+    if is_checkpoint(Path(name)):
+        model, info = open_checkpoint(Path(name))
+    else:
+        model, info = load_model(resolve_model(name))
+    return prepare_for_inference(model).to(device), info

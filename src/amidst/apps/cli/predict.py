@@ -44,8 +44,8 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="MODEL|PATH",
-        help="MODEL: a run folder, a model file, or a built-in name; left out, it is the built-in "
-        f"[bold]{BUILT_IN}[/]. PATH: photographs, and folders to search for photographs.",
+        help="MODEL: a run folder, a checkpoint, a model file, or a built-in name; left out, it is the "
+        f"built-in [bold]{BUILT_IN}[/]. PATH: photographs, and folders to search for photographs.",
         show_default=False,
     ),
 ]

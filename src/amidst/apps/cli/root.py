@@ -69,6 +69,7 @@ app = typer.Typer(
     "score it and show it.",
     epilog="Start with: amidst demo. Exit codes: 0 done, 1 findings, 2 wrong call.",
     add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
