@@ -165,9 +165,11 @@ def merge(rles: Sequence[Rle], *, intersect: bool = False) -> Rle:
 def iou(detections: Sequence[Rle], truths: Sequence[Rle], crowd: npt.ArrayLike | None = None) -> Floats:
     """Overlap of every detection with every ground truth, (D, G).
 
-    Intersection over union; where `crowd` (G,) is set, over the area of the detection alone. -1 where sizes
-    differ.
+    Intersection over union; where `crowd` (G,) is set, over the area of the detection alone. Raises
+    DataError if the sizes differ.
     """
+    if len({rle.size for rle in (*detections, *truths)}) > 1:
+        raise DataError("masks of different sizes have no overlap", rule="mask-size")
     return engine.mask_iou(
         [_to_dict(rle) for rle in detections], [_to_dict(rle) for rle in truths], _crowd(crowd, len(truths))
     )

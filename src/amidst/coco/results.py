@@ -151,7 +151,8 @@ class Results:
 
     def take(self, index: npt.ArrayLike) -> Results:
         """The detections of an index array or a boolean mask (N,), in that order."""
-        chosen = np.arange(len(self))[np.asarray(index)]
+        wanted = np.asarray(index)
+        chosen = np.arange(len(self))[wanted if wanted.size else wanted.astype(np.int64)]
         return Results(
             self.image_ids[chosen],
             self.category_ids[chosen],
