@@ -28,7 +28,7 @@ def new_app(help: str = "") -> typer.Typer:
         no_args_is_help=bool(help),
         add_completion=False,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
+        rich_markup_mode="markdown",
         callback=_group if help else None,
     )
 

@@ -19,7 +19,7 @@ app = new_app(help="Check a COCO-format dataset before training on it.")
 
 @app.command()
 def check(
-    ann: Annotated[Path, typer.Argument(help="COCO file to check.")],
+    ann: Annotated[Path, typer.Argument(metavar="ANN", help="COCO file to check.")],
     images: Annotated[
         Path | None, typer.Option(help="Folder of its images, to check these too.", show_default=False)
     ] = None,
@@ -38,7 +38,7 @@ def check(
     Exit code 0: clean, or with notes only; 1: errors (unusable, or wrong numbers) or warnings (probable
     mistakes); 2: a wrong call.
 
-    [bold]Examples[/]
+    **Examples**
 
       amidst dataset check train.json --images images/
 

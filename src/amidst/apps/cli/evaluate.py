@@ -16,8 +16,10 @@ app = new_app()
 
 @app.command()
 def evaluate(
-    ann: Annotated[Path, typer.Argument(help="COCO file with the truth.")],
-    results: Annotated[Path, typer.Argument(help="COCO results file with the detections.")],
+    ann: Annotated[Path, typer.Argument(metavar="ANN", help="COCO file with the truth.")],
+    results: Annotated[
+        Path, typer.Argument(metavar="RESULTS", help="COCO results file with the detections.")
+    ],
     kind: Annotated[Literal["bbox", "segm"], typer.Option(help="Compare boxes, or masks.")] = "bbox",
     engine: Annotated[
         Literal["fast", "pycocotools"],
@@ -30,7 +32,7 @@ def evaluate(
 ) -> None:
     """Score a results file with the COCO metric: twelve numbers, and a table by category.
 
-    [bold]Examples[/]
+    **Examples**
 
       amidst evaluate val.json results.json
 

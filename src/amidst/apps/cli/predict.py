@@ -45,7 +45,7 @@ Words = Annotated[
     typer.Argument(
         metavar="MODEL|PATH",
         help="MODEL: a run folder, a checkpoint, a model file, or a built-in name; left out, it is the "
-        f"built-in [bold]{BUILT_IN}[/]. PATH: photographs, and folders to search for photographs.",
+        f"built-in **{BUILT_IN}**. PATH: photographs, and folders to search for photographs.",
         show_default=False,
     ),
 ]
@@ -88,7 +88,7 @@ def predict(
     Photographs of any size, orientation and colour mode are taken; a file that cannot be read is named and
     passed over, and the exit code is then 1.
 
-    [bold]Examples[/]
+    **Examples**
 
       amidst predict photo.jpg --draw out/
 

@@ -21,13 +21,14 @@ app = new_app()
 @app.command()
 def recipes(
     name: Annotated[
-        str | None, typer.Argument(help="Show this recipe with all its settings.", show_default=False)
+        str | None,
+        typer.Argument(metavar="NAME", help="Show this recipe with all its settings.", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """List the training recipes with hardware, time and score, or show one with all its settings.
 
-    [bold]Examples[/]
+    **Examples**
 
       amidst recipes
 

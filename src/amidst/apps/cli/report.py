@@ -15,7 +15,7 @@ app = new_app()
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run.")],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -28,7 +28,7 @@ def report(
     It shows the curves of loss and AP, the scores by category and size, precision against recall, and the
     validation images with truth beside detections, worst misses first.
 
-    [bold]Example[/]
+    **Examples**
 
       amidst report runs/mine -o mine.html
     """

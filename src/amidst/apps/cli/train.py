@@ -22,7 +22,7 @@ app = new_app()
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe; amidst recipes lists them.")],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe; amidst recipes lists them.")],
     ann: Annotated[Path, typer.Option("--train", help="COCO file to learn from.")],
     images: Annotated[Path, typer.Option(help="Folder of the training images.")],
     val: Annotated[Path, typer.Option(help="COCO file to score the result on.")],
@@ -52,7 +52,7 @@ def train(
     Ctrl-C stops after the update under way and writes a checkpoint that --resume continues from, bit for bit.
     On several GPUs or machines: torchrun --nproc-per-node N -- -m amidst train ...
 
-    [bold]Examples[/]
+    **Examples**
 
       amidst train retinanet_lite_320 --train train.json --val val.json --images images/ --run runs/mine
 

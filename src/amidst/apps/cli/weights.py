@@ -30,12 +30,12 @@ def list_weights(
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="A published backbone, such as resnet50.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A published backbone, such as resnet50.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the file as JSON.")] = False,
 ) -> None:
     """Download the published ImageNet weights of a backbone into the cache, checked by SHA-256.
 
-    [bold]Example[/]
+    **Examples**
 
       amidst weights fetch resnet50
     """
