@@ -127,11 +127,10 @@ def _load_fast(truth: dict[str, Any] | Path, found: list[dict[str, Any]] | Float
 def _reference() -> tuple[Any, Any]:
     """The classes COCO and COCOeval of the reference, which is an optional dependency."""
     try:
-        from pycocotools.coco import COCO  # type: ignore[import-untyped]
-        from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
+        from pycocotools import coco, cocoeval  # type: ignore[import-untyped]
     except ImportError:
         raise MissingExtra("pycocotools", "reference") from None
-    return COCO, COCOeval
+    return coco.COCO, cocoeval.COCOeval
 
 
 def _load_reference(
