@@ -16,12 +16,13 @@ from safetensors.torch import load_file
 from torch import nn
 
 from amidst.coco.dataset import CocoDataset
-from amidst.config import from_builtins
+from amidst.config import from_builtins, to_builtins
 from amidst.errors import AmidstError, WeightsError
 from amidst.models.build import build_model
+from amidst.models.config import ModelConfig
 from amidst.models.state import check_state
 from amidst.models.weights import ModelInfo
-from amidst.training.config import Experiment
+from amidst.training.config import ResizeConfig
 
 logger = logging.getLogger(__name__)
 
@@ -38,19 +39,18 @@ def open_checkpoint(folder: Path) -> tuple[nn.Module, ModelInfo]:
     """
     try:
         state = json.loads((folder / "state.json").read_bytes())
-        experiment = from_builtins(state["experiment"], Experiment)
+        config = from_builtins(state["experiment"]["model"], ModelConfig)
+        resize = from_builtins(state["experiment"]["data"]["resize"], ResizeConfig)
         tensors = load_file(folder / "model.safetensors")
         if (folder / "average.safetensors").is_file():
             tensors |= load_file(folder / "average.safetensors")
     except (OSError, ValueError, KeyError, TypeError, AmidstError, SafetensorError) as error:
         raise WeightsError(f"{folder}: not a readable checkpoint ({' '.join(str(error).split())})") from None
-    model = build_model(experiment.model)
+    model = build_model(config)
     check_state(model.state_dict(), tensors, folder)
     model.load_state_dict(tensors)
-    resize = experiment.data.resize
-    notes = {"recipe": experiment.name, "resize": {"short": resize.short, "long": resize.long}}
-    categories = _categories(folder.resolve().parent.parent / "run.json", experiment.model.num_classes)
-    return model.eval(), ModelInfo(experiment.model, categories, notes)
+    categories = _categories(folder.resolve().parent.parent / "run.json", config.num_classes)
+    return model.eval(), ModelInfo(config, categories, {"resize": to_builtins(resize)})
 
 
 def _categories(about: Path, count: int) -> tuple[dict[str, Any], ...]:

@@ -45,6 +45,7 @@ SETTINGS = (
     "train.log_every=2",
     "train.validate_every=10",
     "train.checkpoint_every=30",
+    "data.workers=0",
 )
 
 
