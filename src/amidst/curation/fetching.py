@@ -96,10 +96,10 @@ def fetch(
             if report is not None:
                 report(number, len(todo))
             line = (
-                item if isinstance(item, _Line) else _fetched(item, lines, base, web, studio, Path(scratch))
+                item if isinstance(item, _Line) else _fetched(item, state, base, web, studio, Path(scratch))
             )
             _append(base / JOURNAL, line)
-            lines.append(line)
+            state.add(line)
     if report is not None:
         report(len(todo), len(todo))
     dataset = dataset_of(state.lines)
