@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+import torch
 from PIL import Image as PillowImage
 
 from amidst.coco.dataset import CocoDataset
@@ -18,6 +19,15 @@ from amidst.training.config import Experiment, ResizeConfig
 COLOURS = ((220, 40, 40), (40, 60, 220))
 
 MakeScene = Callable[..., CocoDataset]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Pictures of 64 pixels gain nothing from threads that wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

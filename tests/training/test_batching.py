@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from amidst.errors import ConfigError, ImageError, TrainingError
-from amidst.training.batching import BatchStream, epoch_batches, load_batches, steps_per_epoch
+from amidst.training.batching import BatchPlan, BatchStream, epoch_batches, load_batches, steps_per_epoch
 from amidst.training.samples import Sample, Samples
 
 CPU = torch.device("cpu")
@@ -23,16 +23,8 @@ def sizes(landscape: int, portrait: int) -> np.ndarray:
 def stream(
     sizes_hw: np.ndarray, start: int = 0, stop: int = 10, rank: int = 0, world: int = 1
 ) -> BatchStream:
-    return BatchStream(
-        sizes_hw,
-        batch_size=4,
-        seed=5,
-        aspect_grouping=True,
-        start=start,
-        stop=stop,
-        rank=rank,
-        world=world,
-    )
+    plan = BatchPlan(sizes_hw, batch_size=4, seed=5, aspect_grouping=True)
+    return BatchStream(plan, start, stop, rank, world)
 
 
 def test_a_finished_run_has_no_batches() -> None:
@@ -78,7 +70,7 @@ def test_processes_share_the_global_batches() -> None:
 
 
 def test_a_batch_that_cannot_be_shared_out() -> None:
-    with pytest.raises(ConfigError, match="batch_size is 4; expected a positive multiple of 3"):
+    with pytest.raises(ConfigError, match="batch_size is 4; expected a multiple of the 3 processes"):
         stream(sizes(9, 6), world=3)
 
 

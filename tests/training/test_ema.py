@@ -32,9 +32,16 @@ def test_applied_exchanges_and_gives_back_even_after_an_error() -> None:
     average = WeightAverage(net, 0.9)
     before = net.weight.detach().clone()
     average.values["weight"].fill_(5.0)
-    with pytest.raises(RuntimeError, match="stop"), average.applied():
-        assert net.weight.tolist() == [[5.0]]
-        raise RuntimeError("stop")
+    seen = []
+
+    def validate() -> None:
+        with average.applied():
+            seen.append(net.weight.tolist())
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        validate()
+    assert seen == [[[5.0]]]
     assert torch.equal(net.weight, before)
     assert float(average.values["weight"]) == 5.0
     assert average.values.keys() == {"weight"}

@@ -79,7 +79,7 @@ def test_a_category_that_the_class_map_lacks(make_scene: Any, tmp_path: Path) ->
 def test_an_image_of_another_size_than_on_record(tmp_path: Path) -> None:
     PillowImage.new("RGB", (21, 10)).save(tmp_path / "a.png")
     dataset = dataset_of()
-    with pytest.raises(ImageError, match="a.png"):
+    with pytest.raises(ImageError, match=r"a\.png"):
         Samples(dataset, tmp_path, dataset.class_map())[0]
 
 

@@ -8,7 +8,7 @@ import torch
 from amidst.models.config import PixelConfig
 from amidst.training.config import DataConfig, ResizeConfig
 from amidst.training.samples import Sample
-from amidst.training.transforms import Draw, apply, draw, draw_resize, jitter_colour, make_inputs
+from amidst.training.transforms import Draw, apply, draw, draw_resize, jitter_colour, make_inputs, output_hw
 
 RULE = ResizeConfig(short=40, long=80)
 RED = torch.tensor([250, 10, 10], dtype=torch.uint8)
@@ -105,6 +105,21 @@ def test_short_sides_are_drawn_by_batch_and_keep_the_proportion() -> None:
         ResizeConfig(short=600, long=1000),
     }
     assert draw_resize(DataConfig(), 0, 0) == DataConfig().resize
+
+
+def test_a_batch_is_padded_as_far_as_asked() -> None:
+    images, _ = make_inputs([sample_with()], [Draw()], RULE, PixelConfig(), divisor=32, at_least_hw=(65, 3))
+    assert images.pixels.shape == (1, 3, 96, 64)
+    assert images.pixels.is_contiguous(memory_format=torch.channels_last)
+    alone, _ = make_inputs([sample_with()], [Draw()], RULE, PixelConfig(), divisor=32)
+    assert torch.equal(images.pixels[:, :, :64], alone.pixels)
+    assert not images.pixels[:, :, 64:].any()
+
+
+@pytest.mark.parametrize("view", [0.5, 1.0, 1.7])
+def test_the_size_is_known_without_the_image(view: float) -> None:
+    image, _ = apply(sample_with(size_hw=(33, 47)), Draw(view=view), RULE)
+    assert image.shape[1:] == output_hw((33, 47), Draw(view=view), RULE)
 
 
 def test_a_batch_of_images_without_objects() -> None:

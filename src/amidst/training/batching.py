@@ -51,46 +51,51 @@ def epoch_batches(
     return batches[generator.permutation(steps)] if aspect_grouping else batches
 
 
+class BatchPlan:
+    """The global batches of a run, by number."""
+
+    def __init__(self, sizes_hw: IntArray, *, batch_size: int, seed: int, aspect_grouping: bool) -> None:
+        """Raises ConfigError for an empty batch."""
+        if batch_size < 1:
+            raise ConfigError(f"data.batch_size must be positive, found {batch_size}")
+        self.sizes_hw, self.batch_size, self.seed = sizes_hw, batch_size, seed
+        self.aspect_grouping = aspect_grouping
+        self.steps = steps_per_epoch(len(sizes_hw), batch_size)
+        self._epoch, self._batches = -1, np.empty((0, 0), dtype=np.int64)
+
+    def batch(self, number: int) -> IntArray:
+        """Image indices (B,) of batch `number` of the run."""
+        epoch, step = divmod(number, self.steps)
+        if epoch != self._epoch:
+            self._batches = epoch_batches(
+                self.sizes_hw, self.batch_size, self.seed, epoch, self.aspect_grouping
+            )
+            self._epoch = epoch
+        indices: IntArray = self._batches[step]
+        return indices
+
+
 class BatchStream(Sampler[list[int]]):
     """Batches number `start` to `stop` of a run, as one process sees them.
 
     Process `rank` of `world` takes every world-th place of each global batch, starting with `rank`.
     """
 
-    def __init__(
-        self,
-        sizes_hw: IntArray,
-        *,
-        batch_size: int,
-        seed: int,
-        aspect_grouping: bool,
-        start: int,
-        stop: int,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
+    def __init__(self, plan: BatchPlan, start: int, stop: int, rank: int = 0, world: int = 1) -> None:
         """Raises ConfigError if the global batch cannot be shared out equally."""
-        if batch_size < 1 or batch_size % world:
+        if plan.batch_size % world:
             raise ConfigError(
-                f"data.batch_size is {batch_size}; expected a positive multiple of {world} processes"
+                f"data.batch_size is {plan.batch_size}; expected a multiple of the {world} processes"
             )
-        self.sizes_hw, self.batch_size, self.seed = sizes_hw, batch_size, seed
-        self.aspect_grouping, self.start, self.stop = aspect_grouping, start, stop
-        self.places = range(rank, batch_size, world)
+        self.plan, self.start, self.stop = plan, start, stop
+        self.places = list(range(rank, plan.batch_size, world))
 
     def __len__(self) -> int:
         return max(self.stop - self.start, 0)
 
     def __iter__(self) -> Iterator[list[int]]:
-        steps = steps_per_epoch(len(self.sizes_hw), self.batch_size)
-        epoch, batches = -1, np.empty((0, 0), dtype=np.int64)
         for number in range(self.start, self.stop):
-            if number // steps != epoch:
-                epoch = number // steps
-                batches = epoch_batches(
-                    self.sizes_hw, self.batch_size, self.seed, epoch, self.aspect_grouping
-                )
-            yield batches[number % steps, list(self.places)].tolist()
+            yield self.plan.batch(number)[self.places].tolist()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -162,6 +167,7 @@ def make_loader(
         worker_init_fn=_leave_interrupts_to_the_loop,
         multiprocessing_context="forkserver" if workers else None,
         prefetch_factor=4 if workers else None,
+        generator=torch.Generator(),  # its own: a resumed run must not draw once more from torch's
     )
 
 

@@ -104,7 +104,7 @@ class _Loop:
     def __init__(self, run: Run, log: RunLog | None, validate: Validate | None, tell: Report) -> None:
         self.run, self.log, self.validate, self.tell = run, log, validate, tell
         self.validation: dict[str, float] | None = None
-        self.meter = Meter(run.experiment, run.total, run.steps_per_epoch)
+        self.meter = Meter(run.experiment, run.total, run.plan.steps)
 
     def work(self) -> Outcome:
         """All remaining updates, then the result."""

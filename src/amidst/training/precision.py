@@ -34,14 +34,14 @@ def repeatable(seed: int, device: torch.device) -> Iterator[None]:
     On a GPU such algorithms are slow or missing for parts of a detector, so there only the seed is set.
     """
     torch.manual_seed(seed)
-    was_deterministic = torch.are_deterministic_algorithms_enabled()
-    was_warning = torch.is_deterministic_algorithms_warn_only_enabled()
+    before = torch.get_deterministic_debug_mode()
     was_filling = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    torch.use_deterministic_algorithms(device.type == "cpu")
+    # The same as use_deterministic_algorithms, which first imports the compiler for two seconds.
+    torch.set_deterministic_debug_mode("error" if device.type == "cpu" else before)
     # A debugging aid that writes all memory twice.
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(was_deterministic, warn_only=was_warning)
+        torch.set_deterministic_debug_mode(before)
         deterministic.fill_uninitialized_memory = was_filling  # type: ignore[attr-defined]

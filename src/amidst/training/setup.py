@@ -21,7 +21,7 @@ from amidst.models.build import build_model, size_divisor
 from amidst.models.pretrained import load_backbone
 from amidst.models.weights import load_model
 from amidst.training import checkpoint, distributed
-from amidst.training.batching import BatchStream, steps_per_epoch
+from amidst.training.batching import BatchPlan, BatchStream
 from amidst.training.checkpoint import State
 from amidst.training.config import Experiment
 from amidst.training.ema import WeightAverage
@@ -29,7 +29,7 @@ from amidst.training.optim import make_optimiser
 from amidst.training.precision import resolve
 from amidst.training.samples import Sample, Samples
 from amidst.training.schedule import base_rate, images_per_update, total_updates
-from amidst.training.transforms import draw, draw_resize, make_inputs
+from amidst.training.transforms import draw, draw_resize, make_inputs, output_hw
 from amidst.training.update import Learner, Prepared
 
 logger = logging.getLogger(__name__)
@@ -42,12 +42,12 @@ class Run:
     experiment: Experiment  # with the number of classes of the data
     classes: ClassMap
     samples: Samples
+    plan: BatchPlan
     run_dir: Path
     place: distributed.Processes
     learner: Learner
     divisor: int  # what both sides of a padded batch are multiples of
     base_rate: float
-    steps_per_epoch: int  # micro-steps
     total: int  # updates of the whole run
     step: int = 0  # finished updates
     micro_step: int = 0
@@ -102,18 +102,23 @@ def prepare_run(
     elif (before := checkpoint.experiment_of(run_dir)) is not None:
         checkpoint.check_same_experiment(before, experiment)
     distributed.wait_for_all()
-    epoch = steps_per_epoch(len(samples), experiment.data.batch_size)
+    plan = BatchPlan(
+        samples.sizes_hw,
+        batch_size=experiment.data.batch_size,
+        seed=experiment.train.seed,
+        aspect_grouping=experiment.data.aspect_grouping,
+    )
     run = Run(
         experiment=experiment,
         classes=classes,
         samples=samples,
+        plan=plan,
         run_dir=run_dir,
         place=place,
         learner=make_learner(experiment, place),
         divisor=size_divisor(experiment.model),
         base_rate=base_rate(experiment.optim, images_per_update(experiment)),
-        steps_per_epoch=epoch,
-        total=total_updates(experiment, epoch),
+        total=total_updates(experiment, plan.steps),
     )
     if resume:
         _restore(run)
@@ -203,25 +208,28 @@ def _take_over(model: nn.Module, path: Path, num_classes: int) -> None:
 
 def batch_stream(run: Run) -> BatchStream:
     """The batches from the next update to the last."""
-    data, accumulate = run.experiment.data, run.experiment.optim.accumulate
-    return BatchStream(
-        run.samples.sizes_hw,
-        batch_size=data.batch_size,
-        seed=run.experiment.train.seed,
-        aspect_grouping=data.aspect_grouping,
-        start=run.step * accumulate,
-        stop=run.total * accumulate,
-        rank=run.place.rank,
-        world=run.place.world,
-    )
+    accumulate = run.experiment.optim.accumulate
+    start, stop = run.step * accumulate, run.total * accumulate
+    return BatchStream(run.plan, start, stop, run.place.rank, run.place.world)
 
 
 def prepare_batch(run: Run, samples: list[Sample]) -> Prepared:
     """Augmented network input of the present micro-step."""
     data, seed, number = run.experiment.data, run.experiment.train.seed, run.micro_step
-    places = range(run.place.rank, data.batch_size, run.place.world)
-    draws = [draw(data, seed, number, place) for place in places]
+    rule = draw_resize(data, seed, number)
+    draws = [draw(data, seed, number, place) for place in range(data.batch_size)]
+    at_least_hw = (0, 0)
+    if run.place.world > 1:
+        # Every process pads as one alone would: padding counts, in GroupNorm and as background.
+        sizes_hw = run.samples.sizes_hw[run.plan.batch(number)].tolist()
+        outputs = [output_hw((h, w), change, rule) for (h, w), change in zip(sizes_hw, draws, strict=True)]
+        at_least_hw = (max(h for h, _ in outputs), max(w for _, w in outputs))
     images, targets = make_inputs(
-        samples, draws, draw_resize(data, seed, number), run.experiment.model.pixels, run.divisor
+        samples,
+        draws[run.place.rank :: run.place.world],
+        rule,
+        run.experiment.model.pixels,
+        run.divisor,
+        at_least_hw,
     )
     return Prepared(images, targets, tuple(sample.image_id for sample in samples))

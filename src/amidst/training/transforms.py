@@ -64,14 +64,19 @@ def draw_resize(config: DataConfig, seed: int, batch: int) -> ResizeConfig:
     return ResizeConfig(short=short, long=round(short * config.resize.long / config.resize.short))
 
 
+def output_hw(size_hw: tuple[int, int], change: Draw, rule: ResizeConfig) -> tuple[int, int]:
+    """Size that `apply` gives an image of `size_hw`, without looking at it."""
+    height, width = resized_hw(size_hw, rule.short, rule.long)
+    shrink = max(change.view, 1.0)  # a crop is enlarged; the rest of a canvas is the padding of the batch
+    return max(1, round(height / shrink)), max(1, round(width / shrink))
+
+
 def apply(sample: Sample, change: Draw, rule: ResizeConfig) -> tuple[Tensor, Target]:
     """The changed picture, uint8 (3, h, w), and its objects in its pixels, on the sample's device."""
     image, boxes_xyxy, class_index = sample.image, sample.boxes_xyxy, sample.class_index
-    whole_hw = resized_hw((image.shape[1], image.shape[2]), rule.short, rule.long)
+    size_hw = output_hw((image.shape[1], image.shape[2]), change, rule)
     if change.view < 1.0:
         image, boxes_xyxy, class_index = _crop(image, boxes_xyxy, class_index, change)
-    shrink = max(change.view, 1.0)  # the rest of a canvas is the padding of the batch
-    size_hw = (max(1, round(whole_hw[0] / shrink)), max(1, round(whole_hw[1] / shrink)))
     scale = (size_hw[1] / image.shape[2], size_hw[0] / image.shape[1])
     image = resize(image, size_hw)
     boxes_xyxy = boxes_xyxy * boxes_xyxy.new_tensor([*scale, *scale])
@@ -111,9 +116,17 @@ def jitter_colour(image: Tensor, change: Draw) -> Tensor:
 
 
 def make_inputs(
-    samples: Sequence[Sample], draws: Sequence[Draw], rule: ResizeConfig, pixels: PixelConfig, divisor: int
+    samples: Sequence[Sample],
+    draws: Sequence[Draw],
+    rule: ResizeConfig,
+    pixels: PixelConfig,
+    divisor: int,
+    at_least_hw: tuple[int, int] = (0, 0),
 ) -> tuple[ImageBatch, list[Target]]:
-    """What the network takes, from samples that are already on its device."""
+    """What the network takes, from samples that are already on its device.
+
+    Padding goes to the largest image or to `at_least_hw`, and to multiples of `divisor`.
+    """
     changed = [apply(sample, change, rule) for sample, change in zip(samples, draws, strict=True)]
     images = make_batch(
         [image for image, _ in changed],
@@ -123,4 +136,15 @@ def make_inputs(
         std=pixels.std,
         divisor=divisor,
     )
-    return images, [target for _, target in changed]
+    return _pad_to(images, at_least_hw, divisor), [target for _, target in changed]
+
+
+def _pad_to(images: ImageBatch, at_least_hw: tuple[int, int], divisor: int) -> ImageBatch:
+    height, width = images.pixels.shape[2:]
+    below, right = (
+        max(-(-wanted // divisor) * divisor - present, 0)
+        for wanted, present in zip(at_least_hw, (height, width), strict=True)
+    )
+    if below == right == 0:
+        return images
+    return ImageBatch(torch.nn.functional.pad(images.pixels, (0, right, 0, below)), images.sizes_hw)
