@@ -2,17 +2,21 @@
 
 from amidst.coco.classes import ClassMap
 from amidst.coco.dataset import CocoDataset
+from amidst.coco.findings import Finding, Report
 from amidst.coco.images import image_size, read_image
-from amidst.coco.records import Annotation, Category, Image, Polygons, Rle, Segmentation
+from amidst.coco.records import Annotation, Box, Category, Image, Polygons, Rle, Segmentation
 from amidst.coco.results import Results
 
 __all__ = [
     "Annotation",
+    "Box",
     "Category",
     "ClassMap",
     "CocoDataset",
+    "Finding",
     "Image",
     "Polygons",
+    "Report",
     "Results",
     "Rle",
     "Segmentation",
