@@ -74,6 +74,11 @@ def test_a_batch_that_cannot_be_shared_out() -> None:
         stream(sizes(9, 6), world=3)
 
 
+def test_a_batch_without_images_is_refused() -> None:
+    with pytest.raises(ConfigError, match="must be positive, found 0"):
+        BatchPlan(sizes(1, 0), batch_size=0, seed=0, aspect_grouping=True)
+
+
 @pytest.fixture
 def samples(make_scene: Any, tmp_path: Path) -> Samples:
     dataset = make_scene(7)
