@@ -16,7 +16,7 @@ from amidst.training.optim import make_optimiser
 
 
 def test_an_unknown_recipe_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="no recipe called 'x'.*retinanet_r50_fpn_1x.*smoke"):
+    with pytest.raises(UsageError, match=r"no recipe called 'x'.*retinanet_r50_fpn_1x.*smoke"):
         recipe("x")
 
 
