@@ -11,6 +11,7 @@ from amidst.models.config import BackboneConfig, FPNConfig, RetinaNetConfig
 from amidst.models.norms import prepare_for_inference
 from amidst.models.retinanet import CACHED_SIZES, RetinaNet
 from amidst.models.structures import Detections, Target
+from amidst.models.winograd import WinogradConv2d
 from amidst.ops.images import ImageBatch
 
 
@@ -119,11 +120,27 @@ def test_resnet_detector_prepared_for_inference_finds_the_same(images: ImageBatc
     model = build_model(config).eval()
     torch.nn.init.normal_(model.get_parameter("class_subnet.predict.weight"), std=1.0)
     prepared = prepare_for_inference(model)
+    assert any(isinstance(module, WinogradConv2d) for module in prepared.modules())
     with torch.inference_mode():
-        a, b = model(images), prepared(images)  # type: ignore[operator]
+        a, b = model(images), prepared(images)
     assert sum(map(len, a)) > 0
     for expected, found in zip(a, b, strict=True):
         assert torch.allclose(found.scores, expected.scores, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "efficientnet_lite0", "tiny"])
+def test_prepared_in_bfloat16_predicts_nearly_the_same(name: str, images: ImageBatch) -> None:
+    torch.manual_seed(0)
+    model = build_model(RetinaNetConfig(num_classes=2, backbone=BackboneConfig(name=name, freeze_at=0)))  # type: ignore[arg-type]
+    prepared = prepare_for_inference(model, torch.bfloat16)
+    assert isinstance(model, RetinaNet)
+    assert isinstance(prepared, RetinaNet)
+    with torch.inference_mode():
+        exact, near = model.predict(images.pixels), prepared.predict(images.pixels)
+        assert {len(d) for d in prepared(images)} == {0}  # the prior's scores are below the threshold
+    for a, b in zip(exact.class_logits, near.class_logits, strict=True):
+        assert b.dtype == torch.bfloat16
+        assert torch.allclose(a, b.float(), atol=0.05)
 
 
 def test_size_divisor_is_the_coarsest_stride() -> None:

@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amidst.models.depthwise import depthwise, is_served
+from amidst.models.winograd import WinogradConv2d, suits_winograd
 
 NormKind = Literal["frozen", "batch", "group"]
 GROUPS = 32
@@ -114,17 +115,24 @@ def plain_or_group(kind: Literal["none", "group"], conv: nn.Conv2d) -> ConvNorm:
 M = TypeVar("M", bound=nn.Module)
 
 
-def prepare_for_inference(model: M) -> M:
+def prepare_for_inference(model: M, dtype: torch.dtype = torch.float32) -> M:
     """A copy for prediction only: norms multiplied into the weights, channels-last, eval, no gradients.
 
-    The input is left as it is. The copy predicts the same to rounding; its state dict is no longer the
-    network's, so save the original.
+    In float32 on a CPU, large 3x3 convolutions take fewer multiplications (`winograd`) and the copy predicts
+    the same to rounding. `dtype=torch.bfloat16` is several times faster on hardware with matrix units for it
+    (GPUs, CPUs with AMX), much slower elsewhere, and keeps three digits. The input is left as it is; the
+    state dict of the copy is no longer the network's, so save the original.
     """
     model = copy.deepcopy(model).eval().requires_grad_(False)
     for module in list(model.modules()):
         for conv_name, norm_name in _pairs(module):
             _fold(module, conv_name, norm_name)
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    model.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Conv2d) and suits_winograd(child):
+                module.register_module(name, WinogradConv2d(child))
+    return model
 
 
 def _pairs(module: nn.Module) -> list[tuple[str, str]]:

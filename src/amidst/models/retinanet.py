@@ -60,7 +60,8 @@ class RetinaNet(nn.Module):
 
     def predict(self, pixels: Tensor) -> DenseOutputs:
         """pixels (B, 3, H, W) -> class logits and box codes of every anchor, and the anchors."""
-        pyramid = self.fpn(self.backbone(pixels))
+        dtype = self.class_subnet.predict.weight.dtype  # narrow in a network prepared so for inference
+        pyramid = self.fpn(self.backbone(pixels.to(dtype)))
         sizes_hw = tuple((int(x.shape[-2]), int(x.shape[-1])) for x in pyramid)
         return DenseOutputs(
             class_logits=self.class_subnet(pyramid),
