@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_TILE = 1 << 16  # overlaps computed at once
+_TILE = 1 << 14  # overlaps computed at once: see amidst.ops.nms
 
 
 def area(boxes_xyxy: Tensor) -> Tensor:

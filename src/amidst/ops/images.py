@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_PIECE = 1 << 16  # numbers normalised at once
+_PIECE = 1 << 15  # numbers normalised at once
 
 
 @dataclass(frozen=True)

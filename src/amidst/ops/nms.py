@@ -28,8 +28,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_FIRST_BLOCK, _BLOCK = 128, 256
-_TILE = 1 << 16  # overlaps computed at once: the few float32 buffers in flight fit a second-level cache
+_FIRST_BLOCK, _BLOCK = 128, 180
+# Overlaps computed at once. The buffers stay in the cache, and torch does not share fewer than 32,768 numbers
+# among threads, which would wait for each other longer than they work, and far longer on a busy machine.
+_TILE = 180 * 180
 _ACCELERATOR_BLOCK = 2048  # fewer, larger steps where each one costs a launch and each block a wait
 _ACCELERATOR_TILE = 1 << 24
 
@@ -110,7 +112,7 @@ def _groups(small: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
     groups: list[list[tuple[int, int]]] = []
     for size, start in small:
         last = groups[-1] if groups else []
-        if last and size <= max(8, 2 * last[0][0]) and (len(last) + 1) * size * size <= 2 * _TILE:
+        if last and size <= max(8, 2 * last[0][0]) and (len(last) + 1) * size * size <= _TILE:
             last.append((size, start))
         else:
             groups.append([(size, start)])
