@@ -135,11 +135,12 @@ def _chosen(objects: Sequence[Annotation], config: ShapeConfig) -> Sequence[Anno
 
 def _crop(dataset: CocoDataset, annotation: Annotation) -> Pixels:
     """The mask inside its tight box; (0, 0) for an empty one."""
-    pixels = masks.decode([_small_mask(dataset, annotation)])[0].astype(bool)
+    pixels: Pixels = masks.decode([_small_mask(dataset, annotation)])[0].astype(bool)
     rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
     if not rows.size:
-        return pixels[:0, :0]
-    return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return np.zeros((0, 0), bool)
+    crop: Pixels = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return crop
 
 
 def _small_mask(dataset: CocoDataset, annotation: Annotation) -> Rle:

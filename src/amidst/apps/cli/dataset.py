@@ -8,13 +8,17 @@ from typing import Annotated
 import typer
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say
+from amidst.apps.cli.dataset_show import show
+from amidst.apps.cli.dataset_stats import stats
 from amidst.apps.cli.experiments import find_recipe
 from amidst.apps.cli.progress import step
 from amidst.apps.cli.reach import anchor_reach
 from amidst.coco.check import check as check_dataset
 from amidst.coco.findings import Finding, Report
 
-app = new_app(help="Check a COCO-format dataset before training on it.")
+app = new_app(help="Check, summarise and browse COCO-format datasets.")
+app.command()(stats)
+app.command()(show)
 
 
 @app.command()

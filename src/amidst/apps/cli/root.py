@@ -26,11 +26,12 @@ from amidst.errors import AmidstError, MissingExtra
 
 COMMANDS = {
     "demo": "Train, predict, score and show on the bundled photographs, in a few minutes.",
-    "dataset": "Check a COCO-format dataset before training on it.",
+    "dataset": "Check, summarise and browse COCO-format datasets.",
     "recipes": "List the training recipes, or show one with all its settings.",
     "train": "Train a detector on a COCO-format dataset.",
     "predict": "Detect objects in photographs, folders or a dataset.",
     "evaluate": "Score a results file with the COCO metric.",
+    "analyse": "Error types, PASCAL's AP, shape masks, transfer between datasets.",
     "report": "Write the HTML report of a training run.",
     "weights": "List and download weights.",
 }

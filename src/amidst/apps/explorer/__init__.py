@@ -1,0 +1,1 @@
+"""A local page to browse a dataset and results beside it (`amidst dataset show`)."""
