@@ -138,6 +138,18 @@ def test_missing_images_are_told_before_the_training(amidst: Any, data: Any, tmp
     assert not (tmp_path / "run").exists()
 
 
+def test_categories_that_cannot_be_learnt(amidst: Any, data: Any, tmp_path: Path) -> None:
+    content = json.loads(data.val.read_text())
+    content["categories"].append({"id": 99, "name": "hexagon"})
+    content["annotations"][0]["category_id"] = 99
+    (tmp_path / "val.json").write_text(json.dumps(content))
+    typed = amidst(*words(data, tmp_path / "run"), "--val", tmp_path / "val.json")
+    assert typed.code == 0
+    assert (
+        "1 categories of the validation data are not in the training data and score 0: hexagon" in typed.err
+    )
+
+
 def test_a_dataset_without_images(amidst: Any, data: Any, tmp_path: Path) -> None:
     (tmp_path / "none.json").write_text('{"images": [], "annotations": [], "categories": []}')
     typed = amidst(*words(data, tmp_path / "run"), "--train", tmp_path / "none.json")

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from amidst.apps.cli.console import say
+from amidst.apps.cli.console import say, warning_line
 from amidst.apps.cli.opening import choose_device
 from amidst.apps.cli.progress import Screen, Step, screen
 from amidst.apps.cli.scores import scores_by_name, summary_json
@@ -70,8 +70,24 @@ def expect_images(split: Split) -> None:
     names = [image.file_name for image in split.dataset.images]
     missing = [name for name in names if not (split.images_dir / name).is_file()]
     if missing:
-        problem = f"{len(missing)} of {len(names)} images are not there, this is the first"
+        problem = (
+            f"{len(missing)} of {len(names)} images are not there, this is the first; is the folder right?"
+        )
         raise ImageError(problem, file=split.images_dir / missing[0], rule="missing-image")
+
+
+def _warn_of_strangers(job: Job) -> None:
+    """Categories that are scored but cannot be learnt pull every mean down."""
+    learnt = {key for c in job.train.dataset.categories for key in (c.id, c.name.casefold())}
+    used = {annotation.category_id for annotation in job.val.dataset.annotations}
+    unknown = [
+        c.name for c in job.val.dataset.categories if c.id in used and not {c.id, c.name.casefold()} & learnt
+    ]
+    if unknown:
+        warning_line(
+            f"{len(unknown)} categories of the validation data are not in the training data and score 0: "
+            + ", ".join(unknown[:5] + ["..."] * (len(unknown) > 5))
+        )
 
 
 def is_first_process() -> bool:
@@ -85,6 +101,8 @@ def run_job(job: Job) -> Summary | None:
     about = _about(job)
     for split in (job.train, job.val):
         expect_images(split)
+    if is_first_process():
+        _warn_of_strangers(job)
     with screen(show=is_first_process()) as room:
         validator = Validator(job, room)
         follower = Follower(job.run_dir, about, room)
