@@ -53,6 +53,7 @@ def test_shapes_from_training_to_the_table(amidst: Any, data: Any, found: Path, 
     ]
     assert "oracle" in amidst("analyse", "masks", data.val, found, "--shapes", shapes).out
     assert "square" in amidst("analyse", "masks", data.val, pasted, "--category", "square").out
+    assert amidst("analyse", "masks", data.val, pasted, "--pascal").code == 2  # these are not its categories
 
 
 def test_boxes_have_no_masks_to_score(amidst: Any, data: Any, found: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from amidst.apps.cli.console import print_json, print_table, say
+from amidst.coco.categories import pascal_categories
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.results import Results
 from amidst.curation.pasting import Shape, ellipse, full_box, paste
@@ -86,6 +87,9 @@ def masks(
         list[str] | None,
         typer.Option(help="Average over these categories, by name; left out: all.", show_default=False),
     ] = None,
+    pascal: Annotated[
+        bool, typer.Option("--pascal", help="Average over the 20 categories of PASCAL VOC.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Mask IoU of the correct detections, by category and on average (Fig. 2.9).
@@ -97,8 +101,9 @@ def masks(
       amidst analyse masks val.json results.json --shapes shapes.npz
     """
     dataset, found = CocoDataset.load(ann), Results.load(results)
-    if category:
-        dataset, found = _restricted(dataset, found, category)
+    names = [*(category or []), *(c.name for c in pascal_categories().values() if pascal)]
+    if names:
+        dataset, found = _restricted(dataset, found, names)
     if shapes:
         named: dict[str, Shape] = {Path(name).stem: load_shapes(name) for name in shapes}
         rows = compare_shapes(dataset, found, BUILT_IN | named, iou=iou, min_score=min_score)
