@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from amidst.models.config import DecodeConfig
-from amidst.models.retinanet_decode import decode_detections
+from amidst.models.retinanet_decode import BLOCK, _above, decode_detections
 from amidst.models.structures import DenseOutputs
 
 NO = -20.0
@@ -82,6 +82,15 @@ def test_low_precision_and_wild_values() -> None:
     assert found.scores.dtype == torch.float32
     assert found.boxes_xyxy[0].tolist() == [0, 0, 20, 20]
     assert bool(found.scores.isfinite().all())
+
+
+@pytest.mark.parametrize("number", [0, 1, BLOCK - 1, BLOCK, 5 * BLOCK + 17])
+@pytest.mark.parametrize("threshold", [-math.inf, 0.0, 2.0, math.inf])
+def test_search_by_blocks_finds_all(number: int, threshold: float) -> None:
+    torch.manual_seed(0)
+    values = torch.randn(number)
+    values[::97] = math.nan
+    assert torch.equal(_above(values, threshold), (values > threshold).nonzero()[:, 0])
 
 
 def test_threshold_zero_and_one() -> None:

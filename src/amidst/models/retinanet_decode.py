@@ -24,6 +24,8 @@ from amidst.ops.boxes import clip
 from amidst.ops.coding import decode
 from amidst.ops.nms import nms_by_class
 
+BLOCK = 1024
+
 
 @torch.no_grad()
 def decode_detections(
@@ -56,7 +58,7 @@ def _candidates(
     """Logits (n, K), codes (n, 4), anchors (n, 4) of one level -> boxes (M, 4), scores (M,), classes (M,)."""
     num_classes = logits.shape[1]
     flat = logits.flatten()  # (n*K,), class fastest
-    chosen = (flat > _logit(config.score_threshold)).nonzero()[:, 0]
+    chosen = _above(flat, _logit(config.score_threshold))
     values = flat[chosen].float()
     if len(chosen) > config.candidates_per_level:
         values, best = values.topk(config.candidates_per_level)
@@ -64,6 +66,20 @@ def _candidates(
     anchor = chosen // num_classes
     boxes = decode(codes[anchor].float(), anchors[anchor])
     return boxes, values.sigmoid(), chosen % num_classes
+
+
+def _above(values: Tensor, threshold: float) -> Tensor:
+    """Indices of the values (N,) above a threshold, ascending.
+
+    Of 10^7 values a thousand pass: the maximum of each block, one pass over the memory, finds the blocks to
+    look into.
+    """
+    whole = len(values) // BLOCK * BLOCK
+    blocks = values[:whole].view(-1, BLOCK)
+    hopeful = (~(blocks.amax(dim=1) <= threshold)).nonzero()[:, 0]  # a NaN hides nothing
+    block, place = (blocks[hopeful] > threshold).nonzero().unbind(dim=1)
+    rest = (values[whole:] > threshold).nonzero()[:, 0]
+    return torch.cat((hopeful[block] * BLOCK + place, rest + whole))
 
 
 def _logit(probability: float) -> float:
