@@ -158,10 +158,13 @@ class Index:
             keep &= (marks.score >= wanted.scores[0]) & (marks.score <= wanted.scores[1])
         return keep
 
+    def matches_per_image(self, wanted: Filter) -> Ints:
+        """How many marks of each image meet the conditions on marks, (N,)."""
+        return np.bincount(self.marks(wanted.source).row[self.matching(wanted)], minlength=len(self.images))
+
     def find(self, wanted: Filter) -> Ints:
         """Rows of the images that a filter keeps, in its order."""
-        marks = self.marks(wanted.source)
-        per_image = np.bincount(marks.row[self.matching(wanted)], minlength=len(self.images))
+        marks, per_image = self.marks(wanted.source), self.matches_per_image(wanted)
         keep = per_image > 0 if wanted.asks_for_marks else np.ones(len(self.images), bool)
         if wanted.empty:
             keep = np.bincount(marks.row, minlength=len(self.images)) == 0

@@ -6,6 +6,7 @@ formats that browsers do not show, are decoded here and sent as JPEG. Plain file
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -101,17 +102,21 @@ def thumbnail(path: Path, record: Image, side: int) -> Encoded:
     return _jpeg(_shrunk(read_image(path, (record.height, record.width)), side))
 
 
-def cut_out(path: Path, record: Image, box_xywh: Box, side: int) -> Encoded:
-    """The surroundings of a box, and where they lie in the image (xywh), longer side at most `side`
-    pixels.
-    """
-    pixels = read_image(path, (record.height, record.width))
+def surroundings(record: Image, box_xywh: Box) -> tuple[int, int, int, int]:
+    """The whole pixels (left, top, right, bottom) of a box with a margin: in the image, at least one."""
     x, y, width, height = box_xywh
     margin = CROP_MARGIN * max(width, height, 8)
-    left, top = max(int(x - margin), 0), max(int(y - margin), 0)
-    right = min(max(int(np.ceil(x + width + margin)), left + 1), record.width)
-    bottom = min(max(int(np.ceil(y + height + margin)), top + 1), record.height)
-    left, top = min(left, right - 1), min(top, bottom - 1)
+    left = min(max(int(x - margin), 0), record.width - 1)
+    top = min(max(int(y - margin), 0), record.height - 1)
+    right = min(max(math.ceil(x + width + margin), left + 1), record.width)
+    bottom = min(max(math.ceil(y + height + margin), top + 1), record.height)
+    return left, top, right, bottom
+
+
+def cut_out(path: Path, record: Image, box_xywh: Box, side: int) -> Encoded:
+    """A box with its surroundings, the longer side at most `side` pixels."""
+    left, top, right, bottom = surroundings(record, box_xywh)
+    pixels = read_image(path, (record.height, record.width))
     return _jpeg(_shrunk(pixels[top:bottom, left:right], side))
 
 

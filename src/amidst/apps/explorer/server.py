@@ -35,6 +35,7 @@ from amidst.errors import AmidstError
 
 LOOPBACK = "127.0.0.1"
 MAX_PAGE, MAX_SHEET = 200, 120
+MAX_DIGITS = 12  # of a row or mark
 SIDES = (32, 1024)  # of thumbnails and cut-outs, in pixels
 
 SECURITY_HEADERS = {
@@ -67,7 +68,10 @@ class Explorer:
 
     def answer(self, target: str) -> tuple[pictures.Encoded, str]:
         """Content and Cache-Control for a request target. Raises QueryError or AmidstError."""
-        url = urlsplit(target)
+        try:
+            url = urlsplit(target)
+        except ValueError as error:
+            raise QueryError(str(error)) from None
         parts = [part for part in url.path.split("/") if part]
         query = Query(parse_qs(url.query, keep_blank_values=True))
         if not parts:
@@ -109,7 +113,7 @@ class Explorer:
                 def make() -> pictures.Encoded:
                     return pictures.thumbnail(self._file(record.file_name), record, side)
 
-            case ["crop", ("truth" | "found") as source, mark] if mark.isdecimal():
+            case ["crop", ("truth" | "found") as source, mark] if mark.isdecimal() and len(mark) < MAX_DIGITS:
                 place, box = views.mark_box(self.index, source, int(mark))
                 record = self.index.images[place]
 
@@ -124,7 +128,7 @@ class Explorer:
         return pictures.find_file(self.roots, file_name)
 
     def _row(self, text: str) -> int:
-        if not text.isdecimal() or int(text) >= len(self.index.images):
+        if not text.isdecimal() or len(text) > MAX_DIGITS or int(text) >= len(self.index.images):
             raise QueryError(f"there is no image in row {text}", HTTPStatus.NOT_FOUND)
         return int(text)
 
@@ -150,12 +154,14 @@ def make_server(explorer: Explorer, port: int = 0) -> ThreadingHTTPServer:
         shown = explorer
 
     server = ThreadingHTTPServer((LOOPBACK, port), Handler)
+    Handler.port = server.server_port
     server.daemon_threads = True
     return server
 
 
 class _Handler(BaseHTTPRequestHandler):
     shown: Explorer
+    port: int
     protocol_version = "HTTP/1.1"
     server_version = "amidst"
     sys_version = ""
@@ -168,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._respond(with_body=False)
 
     def _respond(self, with_body: bool) -> None:
-        if not _is_loopback(self.headers.get("Host", ""), self.server.server_address[1]):
+        if not _is_loopback(self.headers.get("Host", ""), self.port):
             self._send(
                 HTTPStatus.MISDIRECTED_REQUEST,
                 _problem("this host is not served here"),
@@ -185,6 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.UNPROCESSABLE_ENTITY, _problem(str(error)), "no-store", with_body)
         except (BrokenPipeError, ConnectionResetError):
             pass  # the reader went on to another page
+        except OSError as error:  # a file that may not be read
+            self._send(HTTPStatus.UNPROCESSABLE_ENTITY, _problem(str(error)), "no-store", with_body)
 
     def _send(self, status: HTTPStatus, content: pictures.Encoded, caching: str, with_body: bool) -> None:
         self.send_response(status)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from amidst.apps.explorer.index import Filter, Index
+from amidst.apps.explorer.pictures import surroundings
 from amidst.apps.report.colours import category_colour, css, text_colour
 from amidst.coco import masks
-from amidst.coco.records import Annotation, Rle, Segmentation
+from amidst.coco.records import Annotation, Box, Rle, Segmentation
 from amidst.errors import DataError
 from amidst.evaluation.matching import greedy, overlapping
 
@@ -51,10 +52,9 @@ def dataset_view(index: Index, title: str, captions: Captions) -> Json:
 def page_view(index: Index, wanted: Filter, offset: int, limit: int) -> Json:
     """`limit` images from `offset` of those that a filter keeps, with their boxes, and how many there are."""
     rows = index.find(wanted)
-    marks = index.matching(wanted).sum() if len(index.marks(wanted.source).row) else 0
     return {
         "total": len(rows),
-        "marks": int(marks),
+        "marks": int(index.matches_per_image(wanted)[rows].sum()),
         "offset": offset,
         "images": [_thumbnail_view(index, int(row), wanted) for row in rows[offset : offset + limit]],
     }
@@ -170,23 +170,35 @@ def mask_view(segmentation: Segmentation | None, size_hw: tuple[int, int]) -> Js
 
 def sheet_view(index: Index, wanted: Filter, count: int) -> Json:
     """A sample sheet: instances drawn at random, at most one of each image (Fig. B.1)."""
+    chosen = index.sample(wanted, count)
+    return {"source": wanted.source, "instances": [_instance_view(index, wanted, int(m)) for m in chosen]}
+
+
+def _instance_view(index: Index, wanted: Filter, mark: int) -> Json:
     marks = index.marks(wanted.source)
+    row, box = mark_box(index, wanted.source, mark)
+    image, split, order = index.images[row], index.split(row), int(marks.order[mark])
+    segmentation: Segmentation | None = None
+    if wanted.source == "truth":
+        segmentation = split.dataset.annotations[order].segmentation
+    elif split.results is not None and split.results.rles is not None:
+        segmentation = split.results.rles[order]
+    left, top, right, bottom = surroundings(image, box)
     return {
-        "source": wanted.source,
-        "instances": [
-            {
-                "mark": int(m),
-                "row": int(marks.row[m]),
-                "category": int(marks.category[m]),
-                "crowd": bool(marks.crowd[m]),
-                "score": None if np.isnan(marks.score[m]) else float(marks.score[m]),
-            }
-            for m in index.sample(wanted, count)
-        ],
+        "mark": mark,
+        "row": row,
+        "width": image.width,
+        "height": image.height,
+        "region": (left, top, right - left, bottom - top),
+        "box": box,
+        "mask": mask_view(segmentation, (image.height, image.width)),
+        "category": int(marks.category[mark]),
+        "crowd": bool(marks.crowd[mark]),
+        "score": None if np.isnan(marks.score[mark]) else float(marks.score[mark]),
     }
 
 
-def mark_box(index: Index, source: str, mark: int) -> tuple[int, tuple[float, float, float, float]]:
+def mark_box(index: Index, source: str, mark: int) -> tuple[int, Box]:
     """Row of the image and box of a mark of a sample sheet. Raises DataError if there is none."""
     marks = index.truth if source == "truth" else index.found
     if not 0 <= mark < len(marks.row):
