@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amidst.curation.components import components
@@ -26,6 +26,7 @@ def test_an_index_outside_is_refused() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=15))
+@settings(deadline=None)
 def test_against_repeated_merging(pairs: list[tuple[int, int]]) -> None:
     groups = [{i} for i in range(10)]
     for a, b in pairs:

@@ -20,24 +20,26 @@ def plain_gist(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     high = np.stack([c - np.real(np.fft.ifft2(np.fft.fft2(c) * low)) for c in padded])
     spread = np.sqrt(np.abs(np.fft.ifft2(np.fft.fft2(high.mean(axis=0) ** 2) * low)))
     flat = (high / (0.2 + spread))[:, pad:-pad, pad:-pad]
-    values = []
+    values: list[float] = []
     frequency = np.fft.fftfreq(n) * n
+    gains = []
+    for scale, count in enumerate((8, 8, 4)):
+        for j in range(count):
+            gain = np.zeros((n, n))
+            for y, fy in enumerate(frequency):
+                for x, fx in enumerate(frequency):
+                    theta = np.arctan2(fy, fx) + np.pi * j / count
+                    theta -= 2 * np.pi * (theta > np.pi)
+                    radius = np.hypot(fx, fy) / n / (0.3 / 1.85**scale)
+                    gain[y, x] = np.exp(
+                        -3.5 * (radius - 1) ** 2 - 2 * np.pi * 16 * count**2 / 32**2 * theta**2
+                    )
+            gains.append(gain)
     for channel in flat:
-        for scale, count in enumerate((8, 8, 4)):
-            for j in range(count):
-                gain = np.zeros((n, n))
-                for y, fy in enumerate(frequency):
-                    for x, fx in enumerate(frequency):
-                        theta = np.arctan2(fy, fx) + np.pi * j / count
-                        theta -= 2 * np.pi * (theta > np.pi)
-                        radius = np.hypot(fx, fy) / n / (0.3 / 1.85**scale)
-                        gain[y, x] = np.exp(
-                            -3.5 * (radius - 1) ** 2 - 2 * np.pi * 16 * count**2 / 32**2 * theta**2
-                        )
-                response = np.abs(np.fft.ifft2(np.fft.fft2(channel) * gain))
-                for top in range(0, n, 8):
-                    for left in range(0, n, 8):
-                        values.append(response[top : top + 8, left : left + 8].mean())
+        for gain in gains:
+            response = np.abs(np.fft.ifft2(np.fft.fft2(channel) * gain))
+            cells = response.reshape(4, 8, 4, 8).mean(axis=(1, 3))
+            values.extend(cells.ravel().tolist())
     return np.array(values)
 
 

@@ -99,7 +99,7 @@ def select(
     )
     reasons = _taken(order, settings)
     used = Counter(by_name[name].supercategory for name in reasons)
-    last = min((_mean(points[name]) for name in reasons), default=0.0)
+    last = min((_mean(points[name]) for name in reasons if points[name]), default=0.0)
     standings = []
     for proposal in order:
         given = points[proposal.name]
@@ -113,7 +113,8 @@ def select(
             Standing(
                 proposal,
                 taken,
-                reason or f"target: {settings.target} are taken, the lowest with a mean of {last:.2f}",
+                reason
+                or f"target: {settings.target} are taken, the lowest voted one with a mean of {last:.2f}",
                 _mean(given),
                 pvariance(given) if given else -1.0,
                 len(given),

@@ -247,7 +247,8 @@ def _placed(
             chosen[c] = pinned[label]
             share[chosen[c]] += parts[c]
     free = [c for c, label in enumerate(labels) if label not in pinned]
-    free.sort(key=lambda c: (-amounts[c, 0], ranks[c]))
+    rarest = [total[q[1:]].min(initial=np.inf) for q in used]  # q[0] is the number of images
+    free.sort(key=lambda c: (-amounts[c, 0], rarest[c], ranks[c]))
 
     def best(c: int) -> int:
         q = used[c]

@@ -8,7 +8,11 @@ from typing import Annotated
 import typer
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say
+from amidst.apps.cli.dataset_convert import convert
+from amidst.apps.cli.dataset_duplicates import duplicates
+from amidst.apps.cli.dataset_release import release, verify
 from amidst.apps.cli.dataset_show import show
+from amidst.apps.cli.dataset_split import split
 from amidst.apps.cli.dataset_stats import stats
 from amidst.apps.cli.experiments import find_recipe
 from amidst.apps.cli.progress import step
@@ -16,9 +20,14 @@ from amidst.apps.cli.reach import anchor_reach
 from amidst.coco.check import check as check_dataset
 from amidst.coco.findings import Finding, Report
 
-app = new_app(help="Check, summarise and browse COCO-format datasets.")
+app = new_app(help="Check, summarise, browse, split, release and convert COCO-format datasets.")
 app.command()(stats)
 app.command()(show)
+app.command()(duplicates)
+app.command()(split)
+app.command()(release)
+app.command()(verify)
+app.command()(convert)
 
 
 @app.command()

@@ -26,7 +26,8 @@ from amidst.errors import AmidstError, MissingExtra
 
 COMMANDS = {
     "demo": "Train, predict, score and show on the bundled photographs, in a few minutes.",
-    "dataset": "Check, summarise and browse COCO-format datasets.",
+    "dataset": "Check, summarise, browse, split, release and convert COCO-format datasets.",
+    "collect": "Choose categories, plan searches, fetch photographs that may be used.",
     "recipes": "List the training recipes, or show one with all its settings.",
     "train": "Train a detector on a COCO-format dataset.",
     "predict": "Detect objects in photographs, folders or a dataset.",
