@@ -23,7 +23,7 @@ def record(step: int) -> StepRecord:
 def test_an_empty_log(tmp_path: Path) -> None:
     log = RunLog(tmp_path / "log.jsonl", 0)
     assert read_lines(log.path) == []
-    assert not log.was_validated(0)
+    assert log.validation(0) is None
 
 
 def test_lines_are_read_back(tmp_path: Path) -> None:
@@ -33,8 +33,8 @@ def test_lines_are_read_back(tmp_path: Path) -> None:
     first, second = read_lines(log.path)
     assert first["losses"] == {"class_loss": 2.0}
     assert second == {"step": 1, "validation": {"ap": 0.5}}
-    assert log.was_validated(1)
-    assert not log.was_validated(2)
+    assert log.validation(1) == {"ap": 0.5}
+    assert log.validation(2) is None
 
 
 def test_a_resumed_log_forgets_what_will_be_done_again(tmp_path: Path) -> None:

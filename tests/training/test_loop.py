@@ -176,12 +176,11 @@ def test_a_finished_run_resumes_to_the_same_end(
         return {"ap": 0.5}
 
     first = run(experiment, "run", validate=validate)
-    before, log = first.model.read_bytes(), (tmp_path / "run" / "log.jsonl").read_bytes()
+    log = (tmp_path / "run" / "log.jsonl").read_bytes()
     again = run(experiment, "run", validate=validate, resume=True)
-    assert (again.steps, again.best, calls) == (2, 0.5, [2])
-    assert load_file(again.model).keys() == load_file(first.model).keys()
+    assert (again, calls) == (first, [2])
+    assert load_model(again.model)[1].notes["validation"] == {"ap": 0.5}
     assert (tmp_path / "run" / "log.jsonl").read_bytes() == log
-    assert len(before) > 0
 
 
 def test_a_run_folder_holds_one_run(tiny_experiment: Experiment, run: Train) -> None:

@@ -90,9 +90,14 @@ class RunLog:
         with self.path.open("ab") as file:
             file.write(msgspec.json.encode(record) + b"\n")
 
-    def was_validated(self, step: int) -> bool:
-        """Whether a validation of `step` stands in the log."""
-        return any(line["step"] == step and "validation" in line for line in read_lines(self.path))
+    def validation(self, step: int) -> dict[str, float] | None:
+        """The scores of `step` that stand in the log."""
+        found = [
+            line["validation"]
+            for line in read_lines(self.path)
+            if line["step"] == step and "validation" in line
+        ]
+        return found[-1] if found else None
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

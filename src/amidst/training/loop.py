@@ -109,8 +109,10 @@ class _Loop:
     def work(self) -> Outcome:
         """All remaining updates, then the result."""
         run = self.run
-        if self._validation_is_due() and not self._was_validated():
-            self._validate()  # a run interrupted between an update and its validation
+        if self._validation_is_due():
+            self.validation = self._logged_validation()
+            if self.validation is None:
+                self._validate()  # a run interrupted between an update and its validation
         with StopRequest() as stop, closing(_batches(run)) as batches:
             while run.step < run.total:
                 stopping = self._step(batches, stop.is_set())
@@ -165,9 +167,9 @@ class _Loop:
         at_interval = every > 0 and self.run.step > 0 and self.run.step % every == 0
         return self.validate is not None and (at_interval or self.run.step == self.run.total)
 
-    def _was_validated(self) -> bool:
-        answer = self.log is not None and self.log.was_validated(self.run.step)
-        return distributed.gather(answer)[0]
+    def _logged_validation(self) -> dict[str, float] | None:
+        found = self.log.validation(self.run.step) if self.log is not None else None
+        return distributed.gather((found,))[0][0]  # the first process keeps the log
 
     def _validate(self) -> None:
         """Score the averaged weights; keep them if they are the best so far."""
