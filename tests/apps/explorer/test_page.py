@@ -115,7 +115,7 @@ def test_the_least_score_moves_by_key(page: Any, running: Any) -> None:
     page.wait_for_selector('#viewer[data-shown="0"]')
     assert page.locator(".mark").count() == 5
     page.keyboard.press("[")
-    page.wait_for_function("document.querySelectorAll('.mark').length === 6")
+    page.wait_for_function("() => document.querySelectorAll('.mark').length === 6")
 
 
 def test_a_missing_picture_is_explained(page: Any, running: Any) -> None:
@@ -127,7 +127,8 @@ def test_a_missing_picture_is_explained(page: Any, running: Any) -> None:
 
 def test_the_sample_sheet(page: Any) -> None:
     page.keyboard.press("s")
-    page.wait_for_function("document.querySelectorAll('.cut').length === 4")  # one of each image with objects
+    # one of each image with objects
+    page.wait_for_function("() => document.querySelectorAll('.cut').length === 4")
     page.keyboard.press("g")
     wait_for_rows(page, [0, 1, 2, 3, 4])
 

@@ -82,7 +82,7 @@ def _categories(axes: Axes, figures: Sequence[Statistics]) -> None:
         axes.set_xlabel("rank of the category")
     axes.grid(visible=False, axis="x")
     axes.set_ylabel("instances")
-    axes.legend(loc="upper right", bbox_to_anchor=(1, 0.8))
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0)
 
 
 def _histograms(
