@@ -79,6 +79,11 @@ def module_file(name: str) -> Path | None:
     return None
 
 
+def amidst_files(path: Path) -> set[Path]:
+    """The files of this package that a file imports."""
+    return {file for name in imported(path) if name.startswith("amidst") and (file := module_file(name))}
+
+
 def test_there_is_something_to_check() -> None:
     assert len(FILES) > 30
 
@@ -101,11 +106,7 @@ def test_the_numpy_wing_never_imports_torch(path: Path) -> None:
 
 
 def test_no_import_cycle() -> None:
-    graph = {
-        path: {target for name in imported(path) if name.startswith("amidst") and (target := module_file(name))}
-        - {path}
-        for path in FILES
-    }
+    graph = {path: amidst_files(path) - {path} for path in FILES}
     done: set[Path] = set()
 
     def visit(path: Path, trail: tuple[Path, ...]) -> None:
@@ -155,4 +156,5 @@ def test_imports_stand_at_the_top(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
 def test_no_utils(path: Path) -> None:
-    assert not {"utils", "util", "helpers", "misc", "common"} & set(Path(relative(path)).with_suffix("").parts)
+    names = set(Path(relative(path)).with_suffix("").parts)
+    assert not {"utils", "util", "helpers", "misc", "common"} & names
