@@ -1,6 +1,6 @@
 """Turn the result of a run into a built-in model: half the bytes, and notes on where it comes from.
 
-    python tools/make_builtin.py runs/person/model.safetensors person --note "data=..." --note "ap=0.25"
+python tools/make_builtin.py runs/person/model.safetensors person --note "data=..." --note "ap=0.25"
 """
 
 from __future__ import annotations
