@@ -156,7 +156,10 @@ def resolve_model(source: str | Path) -> Path:
     if path.is_dir():
         if (path / RUN_FILE).is_file():
             return path / RUN_FILE
-        raise UsageError(f"{path}: this folder holds no {RUN_FILE}; is it a finished run?")
+        raise UsageError(
+            f"{path}: this folder holds no {RUN_FILE}; a run has it when it is finished, "
+            "until then its checkpoints/step-... predict"
+        )
     if path.is_file():
         if path.suffix == ".safetensors":
             return path

@@ -4,7 +4,7 @@
     optimiser.safetensors   its memory, keys "parameter name/entry"
     average.safetensors     weight average (EMA), where used
     random.safetensors      states of torch's generators
-    state.json              step, best score, counters, experiment
+    state.json              step, best score, counters, experiment, categories
 
 A folder is written under a temporary name, forced to disk and renamed, so that one with its final name is
 complete. The position in the data needs no entry: it follows from the step (`batching`).
@@ -40,6 +40,7 @@ class State(msgspec.Struct, kw_only=True):
 
     step: int  # finished updates
     experiment: dict[str, Any]
+    categories: tuple[dict[str, Any], ...] = ()  # of the class indices 0..K-1
     best: float | None = None  # best validation score so far
     average_updates: int = 0
     scaler: dict[str, Any] = {}  # of the loss scaler, float16 only

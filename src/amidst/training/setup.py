@@ -78,6 +78,7 @@ class Run:
         return State(
             step=self.step,
             experiment=to_builtins(self.experiment),
+            categories=tuple(self.classes.to_builtins()),
             best=self.best,
             scaler=self.learner.scaler.state_dict(),
         )

@@ -179,16 +179,14 @@ def test_a_checkpoint_is_a_model(amidst: Any, run_folder: Path, data: Any, tmp_p
     assert of_run.category_ids.tolist() == of_checkpoint.category_ids.tolist()
 
 
-def test_a_checkpoint_out_of_its_run_numbers_its_classes(
+def test_a_checkpoint_out_of_its_run_predicts_until_it_is_damaged(
     amidst: Any, run_folder: Path, album: Path, tmp_path: Path
 ) -> None:
     (checkpoint,) = (run_folder / "checkpoints").iterdir()
-    shutil.copytree(checkpoint, tmp_path / "a" / "b" / "step")
-    typed = amidst("predict", tmp_path / "a" / "b" / "step", album / "a.jpg")
-    assert typed.code == 0
-    assert "they are numbered" in typed.err
-    (tmp_path / "a" / "b" / "step" / "state.json").write_text("{")
-    damaged = amidst("predict", tmp_path / "a" / "b" / "step", album / "a.jpg")
+    copy = shutil.copytree(checkpoint, tmp_path / "step")
+    assert amidst("predict", copy, album / "a.jpg").code == 0
+    (copy / "state.json").write_text("{")
+    damaged = amidst("predict", copy, album / "a.jpg")
     assert damaged.code == 1
     assert "not a readable checkpoint" in damaged.err
 
@@ -212,6 +210,7 @@ def test_the_first_word_may_be_an_image(
         (["nosuchmodel", "{album}"], "nosuchmodel: no such model"),
         (["{model}", "{empty}"], "no image in this folder"),
         (["{model}", "{album}", "--ann", "{val}", "--images", "{album}"], "either --ann or paths"),
+        (["{empty}", "--ann", "{val}", "--images", "{album}"], "holds no model.safetensors"),
         (["{model}", "--ann", "{val}"], "--ann and --images go together"),
         (["{model}", "{album}", "--images", "{album}"], "--ann and --images go together"),
         (["{model}", "--ann", "nowhere.json", "--images", "{album}"], "nowhere.json"),

@@ -1,21 +1,14 @@
-"""A checkpoint of a run, finished or not, as a model that predicts.
-
-A checkpoint holds the state of the training and not the names of the classes; these come from the training
-annotations that `run.json` names, where they are still there.
-"""
+"""A checkpoint of a run, finished or not, as a model that predicts."""
 
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from amidst.coco.dataset import CocoDataset
 from amidst.config import from_builtins, to_builtins
 from amidst.errors import AmidstError, WeightsError
 from amidst.models.build import build_model
@@ -23,8 +16,6 @@ from amidst.models.config import ModelConfig
 from amidst.models.state import check_state
 from amidst.models.weights import ModelInfo
 from amidst.training.config import ResizeConfig
-
-logger = logging.getLogger(__name__)
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -40,6 +31,7 @@ def open_checkpoint(folder: Path) -> tuple[nn.Module, ModelInfo]:
     try:
         state = json.loads((folder / "state.json").read_bytes())
         config = from_builtins(state["experiment"]["model"], ModelConfig)
+        categories = tuple(state["categories"])
         resize = from_builtins(state["experiment"]["data"]["resize"], ResizeConfig)
         tensors = load_file(folder / "model.safetensors")
         if (folder / "average.safetensors").is_file():
@@ -49,17 +41,4 @@ def open_checkpoint(folder: Path) -> tuple[nn.Module, ModelInfo]:
     model = build_model(config)
     check_state(model.state_dict(), tensors, folder)
     model.load_state_dict(tensors)
-    categories = _categories(folder.resolve().parent.parent / "run.json", config.num_classes)
     return model.eval(), ModelInfo(config, categories, {"resize": to_builtins(resize)})
-
-
-def _categories(about: Path, count: int) -> tuple[dict[str, Any], ...]:
-    try:
-        annotations = json.loads(about.read_bytes())["train_annotations"]
-        found = tuple(CocoDataset.load(annotations).class_map().to_builtins())
-    except (OSError, ValueError, KeyError, TypeError, AmidstError):
-        found = ()
-    if len(found) == count:
-        return found
-    logger.warning("%s does not lead to the names of the %d classes; they are numbered", about, count)
-    return tuple({"id": i, "name": f"class {i}", "supercategory": ""} for i in range(1, count + 1))

@@ -151,7 +151,7 @@ def _model_and_paths(words: Sequence[str], with_dataset: bool) -> tuple[str, lis
             return BUILT_IN, []
         raise UsageError("name a photograph, or a model and photographs; see amidst predict --help")
     first = words[0]
-    if is_model(first):
+    if with_dataset or is_model(first):  # with --ann there is nothing else that the first word could be
         model, paths = first, list(words[1:])
     elif is_image_name(first) or Path(first).exists():
         model, paths = BUILT_IN, list(words)
