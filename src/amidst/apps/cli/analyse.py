@@ -148,12 +148,12 @@ def transfer_(
     if as_json:
         print_json(transfer.to_builtins(table))
         return
-    columns = (
-        "model",
-        "trained on",
-        *(f"AP {n}" for n in table.datasets),
-        *(f"drop {n}" for n in table.datasets),
-    )
+    _transfer_table(table)
+
+
+def _transfer_table(table: transfer.Transfer) -> None:
+    numbers = [f"{what} {name}" for what in ("AP", "drop") for name in table.datasets]
+    numbers.append("relative drop")
     rows = [
         (
             model,
@@ -164,12 +164,8 @@ def transfer_(
         )
         for model in table.models
     ]
-    print_table(
-        f"{len(table.categories)} shared categories",
-        (*columns, "relative drop"),
-        rows,
-        right=(*columns[2:], "relative drop"),
-    )
+    title = f"{len(table.categories)} shared categories"
+    print_table(title, ("model", "trained on", *numbers), rows, right=numbers)
 
 
 def _family_table(families: dict[str, dict[str, float | None]]) -> None:
