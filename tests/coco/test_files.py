@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from amidst.coco.files import write_atomically
+from amidst.coco.files import image_path, write_atomically
+from amidst.errors import ImageError
 
 
 @pytest.mark.parametrize("data", [b"", b"new"])
@@ -30,3 +31,14 @@ def test_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
         write_atomically(target, b"new")
     assert target.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "train/a.jpg", "a..b.jpg"])
+def test_an_image_lies_in_its_folder(tmp_path: Path, name: str) -> None:
+    assert image_path(tmp_path, name) == tmp_path / name
+
+
+@pytest.mark.parametrize("name", ["", "..", "../a.jpg", "a/../../b.jpg", "/etc/passwd"])
+def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ImageError, match=r"leads out of the images folder \[outside-folder\]"):
+        image_path(tmp_path, name)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from amidst.coco.check_records import SoundImage
+from amidst.coco.files import image_path
 from amidst.coco.findings import Finding
 from amidst.coco.images import Header, read_header, read_image
 from amidst.errors import ImageError
@@ -43,9 +44,11 @@ def check_files(
 
 
 def _check_file(folder: Path, decode: bool, image: SoundImage) -> Finding | None:
-    path, record = folder / image.file_name, f"image {image.id}"
+    record = f"image {image.id}"
     expected = (image.height, image.width)
+    path = folder
     try:
+        path = image_path(folder, image.file_name)
         header = read_header(path)
         if expected not in (header.size_hw, header.stored_hw):
             height, width = header.size_hw

@@ -1,10 +1,12 @@
-"""Writing a file so that a reader never sees half of it."""
+"""Files: written so that a reader never sees half of one, named so that none lies outside its folder."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from pathlib import Path
+from pathlib import Path, PurePath
+
+from amidst.errors import ImageError
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
@@ -21,3 +23,17 @@ def write_atomically(path: str | Path, data: bytes) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def image_path(folder: str | Path, file_name: str) -> Path:
+    """Where an image of a dataset lies. A dataset file may come from anyone, so its names may not lead out.
+
+    Raises ImageError (rule outside-folder) for absolute names and names with "..". Links inside the folder
+    are its owner's business and are followed.
+    """
+    name = PurePath(file_name)
+    if name.is_absolute() or ".." in name.parts or not name.parts:
+        raise ImageError(
+            f"the file name {file_name!r} leads out of the images folder", file=folder, rule="outside-folder"
+        )
+    return Path(folder) / name

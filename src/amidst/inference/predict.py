@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from amidst.coco.dataset import CocoDataset
+from amidst.coco.files import image_path
 from amidst.coco.results import Results
 from amidst.errors import ConfigError, ImageError, OutOfMemory, UsageError
 from amidst.inference.reading import Prepared, Source, prepare, read_ahead
@@ -153,8 +154,10 @@ def dataset_sources(
     """The images of `dataset` (of one `shard` of it) to read, images of equal size side by side."""
     rank, world = shard
     images = sorted(dataset.images, key=lambda image: (image.height, image.width))[rank::world]
-    folder = Path(images_dir)
-    return [Source(folder / image.file_name, (image.height, image.width), image.id) for image in images]
+    return [
+        Source(image_path(images_dir, image.file_name), (image.height, image.width), image.id)
+        for image in images
+    ]
 
 
 def dataset_category_ids(info: ModelInfo, dataset: CocoDataset) -> npt.NDArray[np.int64]:

@@ -21,6 +21,7 @@ from torch.utils.data import Dataset
 
 from amidst.coco.classes import ClassMap
 from amidst.coco.dataset import CocoDataset
+from amidst.coco.files import image_path
 from amidst.coco.images import read_image
 from amidst.coco.records import Annotation, Image
 from amidst.errors import UsageError
@@ -83,7 +84,7 @@ class Samples(Dataset[Sample]):
     def path(self, index: int) -> Path:
         """File of the image."""
         begin = self._name_ends[index - 1] if index else 0
-        return Path(self.images_dir) / self._names[begin : self._name_ends[index]].decode()
+        return image_path(self.images_dir, self._names[begin : self._name_ends[index]].decode())
 
     def objects(self, index: int) -> tuple[Tensor, Tensor]:
         """Boxes float32 (G, 4) and class indices int64 (G,) of one image, without reading it."""

@@ -29,7 +29,7 @@ from amidst.apps.cli.scores import scores_by_name, summary_json
 from amidst.apps.cli.version import amidst_version
 from amidst.coco.classes import ClassMap
 from amidst.coco.dataset import CocoDataset
-from amidst.coco.files import write_atomically
+from amidst.coco.files import image_path, write_atomically
 from amidst.coco.results import Results
 from amidst.errors import ImageError
 from amidst.evaluation import Summary, evaluate
@@ -68,7 +68,7 @@ class Job:
 def expect_images(split: Split) -> None:
     """Raises ImageError for images that are not there, before hours of work end at one of them."""
     names = [image.file_name for image in split.dataset.images]
-    missing = [name for name in names if not (split.images_dir / name).is_file()]
+    missing = [name for name in names if not image_path(split.images_dir, name).is_file()]
     if missing:
         problem = (
             f"{len(missing)} of {len(names)} images are not there, this is the first; is the folder right?"

@@ -19,7 +19,7 @@ from amidst.apps.cli.opening import BUILT_IN, choose_device, is_model, open_mode
 from amidst.apps.cli.pictures import Gallery
 from amidst.apps.cli.progress import step
 from amidst.coco.dataset import CocoDataset
-from amidst.coco.files import write_atomically
+from amidst.coco.files import image_path, write_atomically
 from amidst.coco.results import Results
 from amidst.errors import ImageError, UsageError
 from amidst.inference.finding import expect_folder, find_images, is_image_name
@@ -104,7 +104,7 @@ def predict(
     dataset = CocoDataset.load(ann) if ann is not None else CocoDataset()
     if images is not None:
         sources = dataset_sources(dataset, expect_folder(images))
-        names = {images / image.file_name: PurePath(image.file_name) for image in dataset.images}
+        names = {image_path(images, image.file_name): PurePath(image.file_name) for image in dataset.images}
     else:
         names = _picture_names(paths)
         sources = [Source(path, None, index) for index, path in enumerate(names)]

@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import Image as PillowImage
 
 from amidst.apps.report.comparison import Comparison, Detection, Outcome, TrueObject
+from amidst.coco.files import image_path
 from amidst.coco.images import read_image
 from amidst.coco.records import Box, Image
 from amidst.errors import ImageError
@@ -194,7 +195,7 @@ def _without_collisions(boxes: Sequence[BoxView], image: Image) -> list[BoxView]
 
 def _data_uri(images_dir: Path, image: Image) -> str:
     """The photograph as a small JPEG in a data URI. Raises ImageError where it cannot be read."""
-    pixels = read_image(images_dir / image.file_name, (image.height, image.width))
+    pixels = read_image(image_path(images_dir, image.file_name), (image.height, image.width))
     picture = PillowImage.fromarray(pixels)
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), PillowImage.Resampling.LANCZOS)
     buffer = io.BytesIO()
