@@ -61,7 +61,8 @@ def assert_same(found: CocoDataset, expected: CocoDataset) -> None:
     """Equal records up to order, numbers of annotations and the last digits of coordinates."""
     by_id = {image.id: image for image in expected.images}
     assert {image.id: image for image in found.images} == by_id
-    assert set(found.categories) == set(expected.categories)
+    names = {category.id: category for category in expected.categories}
+    assert {category.id: category for category in found.categories} == names
     assert len(found.annotations) == len(expected.annotations)
     for ours, theirs in zip(
         found.annotations, sorted(expected.annotations, key=lambda a: order(expected, a)), strict=True
@@ -142,8 +143,8 @@ def test_yolo_without_a_dataset_to_take_ids_from(tmp_path: Path, pictures: Path)
         ("9 .5 .5 .1 .1", "class 9 is none of the 3"),
         ("dog .5 .5 .1 .1", "expected a class index"),
         ("0 .5 .5 .1", "expected 4 numbers or at least 3 points, got 3"),
-        ("0 5 .5 .1 .1", "must be fractions"),
-        ("0 nan .5 .1 .1", "must be fractions"),
+        ("0 5 .5 .1 .1", "coordinates must be fractions"),
+        ("0 nan .5 .1 .1", "coordinates must be fractions"),
     ],
 )
 def test_bad_yolo_labels(line: str, problem: str, tmp_path: Path, pictures: Path) -> None:

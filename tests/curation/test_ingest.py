@@ -104,7 +104,7 @@ def test_bad_pictures_are_refused_and_the_next_is_fine(studio: Studio, tmp_path:
 
 def test_memory_and_time_have_limits(tmp_path: Path) -> None:
     """A picture that needs more than it may take is refused, not the whole run."""
-    PillowImage.new("L", (9000, 9000)).save(tmp_path / "wide.png")
+    PillowImage.new("1", (9000, 9000)).save(tmp_path / "wide.png")
     PillowImage.new("RGB", (40, 40), "red").save(tmp_path / "good.png")
     limits = IngestLimits(max_pixels=100_000_000, memory_bytes=1_000_000_000)
     with Studio(limits) as small:

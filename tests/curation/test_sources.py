@@ -131,10 +131,11 @@ def test_downloads_have_limits(server: SimpleNamespace) -> None:
     for path, problem in (
         ("/big", r"larger than 100,000 bytes.*\[too-large\]"),
         ("/away", r"'169.254.169.254' is not among the hosts allowed \[address\]"),
-        ("/file", "only http and https"),
     ):
         with pytest.raises(DataError, match=problem):
             get(server.url + path, server.web)
+    with pytest.raises(FindingError, match=r"'file:///etc/passwd' is not allowed"):
+        get(f"{server.url}/file", server.web)
     with pytest.raises(FindingError, match="answers 404"):
         get(f"{server.url}/none", server.web)
 

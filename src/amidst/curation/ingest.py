@@ -166,13 +166,18 @@ def _serve(line: Connection, limits: IngestLimits) -> None:
         try:
             answer, data = _developed(file, limits)
         except ImageError as error:
-            answer, data = _Answer(rule=error.rule, problem=error.problem), b""
+            # `read_image` calls a picture damaged when memory ends; here that is the limit's doing
+            spent = isinstance(error.__context__, MemoryError)
+            answer, data = _spent(limits) if spent else _Answer(rule=error.rule, problem=error.problem), b""
         except MemoryError:
-            problem = f"opening it takes more than {limits.memory_bytes:,} bytes"
-            answer, data = _Answer(rule="limits", problem=problem), b""
+            answer, data = _spent(limits), b""
         line.send_bytes(msgspec.json.encode(answer))
         if not answer.rule:
             line.send_bytes(data)
+
+
+def _spent(limits: IngestLimits) -> _Answer:
+    return _Answer(rule="limits", problem=f"opening it takes more than {limits.memory_bytes:,} bytes")
 
 
 def _developed(file: Path, limits: IngestLimits) -> tuple[_Answer, bytes]:

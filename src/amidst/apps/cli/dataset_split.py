@@ -92,26 +92,17 @@ def split(
     dropped = sorted(spare - earlier.keys() - set(result.withheld)) if drop else []
     kept = {i: name for i, name in result.split_of.items() if i not in set(dropped)}
     result = Splits(kept, result.component_of, result.withheld)
-    file = SplitFile(
-        {name: list(result.image_ids(name)) for name in ratios}, ratios, seed, list(result.withheld), dropped
-    )
+    names = {name: list(result.image_ids(name)) for name in ratios}
+    file = SplitFile(names, ratios, seed, list(result.withheld), dropped)
     write_atomically(output, msgspec.json.format(msgspec.json.encode(file), indent=1) + b"\n")
     broken = broken_promises(dataset, result, ratios)
     table = split_table(dataset, result, list(ratios))
     if as_json:
-        print_json(
-            {"splits": table, "broken": broken, "withheld": len(result.withheld), "dropped": len(dropped)}
-        )
+        counts = {"withheld": len(result.withheld), "dropped": len(dropped)}
+        print_json({"splits": table, "broken": broken, **counts})
     else:
-        _show(table, len(dataset.images))
-        for problem in broken:
-            say(f"amidst: warning: {problem}")
-    if unknown and not as_json:
-        say(
-            f"{len(unknown)} images name no {photographer!r}; each stands alone unless it is a near-duplicate"
-        )
-    if result.withheld:
-        say(f"{len(result.withheld)} new images tie released splits together and are in none")
+        _show(table, broken, len(dataset.images))
+        _tell(len(unknown), photographer, len(result.withheld))
     if broken or result.withheld:
         raise typer.Exit(1)
 
@@ -160,7 +151,7 @@ def _ratios(texts: list[str]) -> dict[str, float]:
     return ratios
 
 
-def _show(table: dict[str, dict[str, int]], images: int) -> None:
+def _show(table: dict[str, dict[str, int]], broken: list[str], images: int) -> None:
     rows = [
         (
             name,
@@ -171,3 +162,12 @@ def _show(table: dict[str, dict[str, int]], images: int) -> None:
         for name, counts in table.items()
     ]
     print_table("", ("split", "images", "share", "objects"), rows, right=("images", "share", "objects"))
+    for problem in broken:
+        say(f"amidst: warning: {problem}")
+
+
+def _tell(unknown: int, photographer: str, withheld: int) -> None:
+    if unknown:
+        say(f"{unknown} images name no {photographer!r}; each stands alone unless it is a near-duplicate")
+    if withheld:
+        say(f"{withheld} new images tie released splits together and are in none")
