@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from amidst.coco import parsing
+from amidst.coco.bulk import collection_paused
 from amidst.coco.classes import ClassMap
 from amidst.coco.files import write_atomically
 from amidst.coco.records import Annotation, Category, Image
@@ -68,7 +69,8 @@ class CocoDataset:
 
         Raises UsageError if the file cannot be opened, DataError (file, record, rule) if it is malformed.
         """
-        return cls.from_json(parsing.read_file(Path(path)), Path(path))
+        with collection_paused():
+            return cls.from_json(parsing.read_file(Path(path)), Path(path))
 
     @classmethod
     def from_json(cls, data: bytes, file: Path | None = None) -> CocoDataset:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amidst.coco import parsing
+from amidst.coco.bulk import collection_paused
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import write_atomically
 from amidst.coco.records import Box, Rle
@@ -97,12 +98,12 @@ class Results:
         """
         file = Path(source) if isinstance(source, (str, Path)) else None
         try:
-            if isinstance(source, (str, Path)):
-                detections = _parse(parsing.read_file(Path(source)), file)
-            else:
-                plain = [_plain(record) for record in source]
-                detections = msgspec.convert(plain, list[_Detection])
-            return cls._from_detections(detections)
+            with collection_paused():
+                if isinstance(source, (str, Path)):
+                    detections = _parse(parsing.read_file(Path(source)), file)
+                else:
+                    detections = msgspec.convert([_plain(record) for record in source], list[_Detection])
+                return cls._from_detections(detections)
         except msgspec.ValidationError as error:
             raise _defect(str(error), file) from None
         except DataError as error:

@@ -29,6 +29,7 @@ import numpy as np
 
 from amidst.coco import engine as coco_engine
 from amidst.coco import masks
+from amidst.coco.bulk import collection_paused
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.engine import Curves, EngineName, Floats
 from amidst.coco.records import Annotation, Category, Rle
@@ -85,9 +86,9 @@ def evaluate(
     truth = dataset if isinstance(dataset, CocoDataset) else CocoDataset.load(dataset)
     found = results if isinstance(results, Results) else Results.load(results)
     found.check_against(truth, categories=False)
-    curves = _curves(
-        _truth_records(truth, kind), _detection_records(truth, found, kind), kind, params, engine
-    )
+    with collection_paused():
+        records = _truth_records(truth, kind), _detection_records(truth, found, kind)
+        curves = _curves(*records, kind, params, engine)
     counted = Counter(a.category_id for a in truth.annotations if not (a.iscrowd or a.ignore))
     return summarize(kind, curves, params, _rows(truth.class_map().categories, counted, params))
 
@@ -192,12 +193,13 @@ def _detection_records(dataset: CocoDataset, results: Results, kind: Kind) -> li
     if known.rles is None:
         raise DataError("the detections have boxes only; evaluate boxes", rule="missing-field")
     rles = [masks.compress(rle) for rle in known.rles]
+    sizes = {rle.size: list(rle.size) for rle in rles}
     records: list[dict[str, Any]] = [
         {
             "image_id": i,
             "category_id": c,
             "score": s,
-            "segmentation": {"size": list(r.size), "counts": r.counts},
+            "segmentation": {"size": sizes[r.size], "counts": r.counts},
         }
         for i, c, s, r in zip(images, categories, known.scores.tolist(), rles, strict=True)
     ]
