@@ -4,6 +4,9 @@ Sources: the thesis's text (§2.5: COCO's counts and means, single-category shar
 ImageNet and PASCAL VOC); legends of Fig. 5 in the chapter's paper, arXiv:1405.0312 (categories per image of
 the others); ILSVRC 2014 detection, train and val (ImageNet's counts); VOC 2012 trainval (PASCAL's); Table 1
 of the ADE20K paper, arXiv:1608.05442 (SUN's counts, which are those of SUN 2012). None: not published.
+
+The counts serve figure (d) alone: many of ImageNet's images are labelled for one category only, so that its
+counts do not give the thesis's mean of 3.0 instances, which is of completely labelled images.
 """
 
 from __future__ import annotations
