@@ -91,7 +91,7 @@ def test_broken_files_are_listed_and_the_rest_is_done(folder: Path) -> None:
     (folder / "text.png").write_text("this is not a picture")
     cut = folder / "cut.jpg"
     cut.write_bytes((folder / names(folder)[0]).read_bytes()[:5000])
-    prints = fingerprint_files(folder, [*names(folder), "absent.jpg"])
+    prints = fingerprint_files(folder, [*names(folder), "absent.jpg", "../cache.jpg"])
     assert len(prints) == 4
     found = {(Path(str(e.file)).name, e.rule) for e in prints.broken}
     assert found == {
@@ -99,6 +99,7 @@ def test_broken_files_are_listed_and_the_rest_is_done(folder: Path) -> None:
         ("text.png", "unreadable-image"),
         ("cut.jpg", "unreadable-image"),
         ("absent.jpg", "missing-image"),
+        ("images", "outside-folder"),
     }
 
 

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from amidst.coco.files import image_path
 from amidst.coco.images import PIXEL_LIMIT, read_image
 from amidst.curation.hashing import SIDE, thumbnail
 from amidst.errors import FindingError, ImageError
@@ -89,6 +90,8 @@ def fingerprint_files(
     for name in names:
         try:
             keys[name] = _key(base, name)
+        except ImageError as error:
+            broken.append(error)
         except OSError as error:
             problem = f"cannot be read: {error.strerror or error}"
             broken.append(ImageError(problem, file=base / name, rule="missing-image"))
@@ -147,7 +150,7 @@ def _gathered(
 
 
 def _key(base: Path, name: str) -> bytes:
-    state = (base / name).stat()
+    state = image_path(base, name).stat()
     text = f"{name}\0{state.st_size}\0{state.st_mtime_ns}"
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
