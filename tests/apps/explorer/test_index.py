@@ -52,6 +52,13 @@ def test_categories_are_joined_by_name(index: Index) -> None:
         (Filter(source="found", scores=(0.0, 0.65)), [0, 1]),
         (Filter(source="found", scores=(0.7, 1.0), categories=("bus",)), [0]),
         (Filter(source="found", empty=True), [2, 3, 4]),
+        (Filter(outcome="wrong"), []),  # every object of the split with results has a detection
+        (Filter(outcome="wrong", least=0.3), [0]),
+        (Filter(outcome="right", least=0.3), [0, 1]),
+        (Filter(outcome="right", least=0.3, categories=("bus",)), []),
+        (Filter(source="found", outcome="wrong"), [0]),
+        (Filter(source="found", outcome="right"), [0, 1]),
+        (Filter(source="found", outcome="wrong", scores=(0.85, 1.0)), []),
     ],
 )
 def test_filters_by_hand(index: Index, wanted: Filter, rows: list[int]) -> None:

@@ -67,6 +67,8 @@ def test_pages_of_images(running: Any) -> None:
     assert [image["row"] for image in dogs["images"]] == [0]
     assert dogs["marks"] == 2
     assert {box["category"] for box in dogs["images"][0]["boxes"]} == {0}
+    missed = ask(running, "/api/images?outcome=wrong&least=0.3")
+    assert (missed["marks"], [box["category"] for box in missed["images"][0]["boxes"]]) == (1, [1])
     sure = ask(running, "/api/images?source=found&min_score=0.85")
     assert [len(image["boxes"]) for image in sure["images"]] == [1]
 
@@ -124,7 +126,7 @@ def test_what_is_missing_is_said_in_words(running: Any) -> None:
         ("/photo/99", 404),
         ("/photo/" + "9" * 5000, 404),
         ("/crop/truth/" + "9" * 5000, 404),
-        ("//[/x", 400),
+        ("http://[/x", 400),
         ("/photo/-1", 404),
         ("/api/images/x", 404),
         ("/crop/truth/99", 422),

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from amidst.apps.explorer.outcomes import match_all
 from amidst.coco import masks
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.results import Results
@@ -31,6 +33,7 @@ SIZES: Mapping[str, tuple[float, float]] = {
 Crowd = Literal["any", "only", "none"]
 Source = Literal["truth", "found"]
 Order = Literal["file", "objects", "random"]
+Outcome = Literal["any", "right", "wrong"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Split:
 class Filter:
     """Conditions on one mark; None is no condition. scores: least and highest, of detections.
 
+    outcome: "right" is an object that was found or a detection that is a hit, "wrong" one that was missed or
+    is a false alarm. least: detections below this score count as absent when objects are asked for.
     source: whether annotations or detections have to meet them. text: part of the file name, or the
     image's id.
     """
@@ -56,6 +61,8 @@ class Filter:
     crowd: Crowd = "any"
     split: str | None = None
     scores: tuple[float, float] | None = None
+    outcome: Outcome = "any"
+    least: float = 0.0
     empty: bool = False
     text: str = ""
     order: Order = "file"
@@ -64,9 +71,13 @@ class Filter:
     @property
     def asks_for_marks(self) -> bool:
         """Whether any condition is on marks."""
-        return (
-            bool(self.categories) or self.size is not None or self.crowd != "any" or self.scores is not None
+        conditions = (
+            self.size is not None,
+            self.crowd != "any",
+            self.scores is not None,
+            self.outcome != "any",
         )
+        return bool(self.categories) or any(conditions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,10 +121,7 @@ class Index:
         self._boxes = [_boxes(split.results) for split in splits]
         self.truth = _joined([self._truth(n) for n in range(len(splits))])
         self.found = _joined([self._found(n) for n in range(len(splits))])
-        self._found_order = np.argsort(self.found.row, kind="stable")
-        self._found_starts = np.searchsorted(
-            self.found.row[self._found_order], np.arange(len(self.images) + 1)
-        )
+        self._by_row = {"truth": self._grouped(self.truth), "found": self._grouped(self.found)}
         self._lower = [image.file_name.lower() for image in self.images]
 
     def split(self, row: int) -> Split:
@@ -130,9 +138,19 @@ class Index:
 
     def detections_of(self, row: int) -> list[int]:
         """The detections of an image, as places in its split's results, by descending score."""
-        marks = self._found_order[self._found_starts[row] : self._found_starts[row + 1]]
+        marks = self.marks_of("found", row)
         ranked = marks[np.argsort(-self.found.score[marks], kind="stable")]
         return [int(n) for n in self.found.order[ranked]]
+
+    def marks_of(self, source: Source, row: int) -> Ints:
+        """The marks of an image, in the order of their file."""
+        order, starts = self._by_row[source]
+        return order[starts[row] : starts[row + 1]]
+
+    def _grouped(self, marks: Marks) -> tuple[Ints, Ints]:
+        """Marks by row, and where each row begins."""
+        order = np.argsort(marks.row, kind="stable")
+        return order, np.searchsorted(marks.row[order], np.arange(len(self.images) + 1))
 
     def marks(self, source: Source) -> Marks:
         """The annotations' columns, or the detections'."""
@@ -156,6 +174,8 @@ class Index:
             keep &= marks.crowd == (wanted.crowd == "only")
         if wanted.scores is not None and wanted.source == "found":
             keep &= (marks.score >= wanted.scores[0]) & (marks.score <= wanted.scores[1])
+        if wanted.outcome != "any":
+            keep &= self._outcome(wanted)
         return keep
 
     def matches_per_image(self, wanted: Filter) -> Ints:
@@ -193,6 +213,21 @@ class Index:
         shuffled = draw.permutation(candidates)
         _, first = np.unique(marks.row[shuffled], return_index=True)
         return draw.permutation(shuffled[first])[:count]
+
+    @cached_property
+    def _outcomes(self) -> tuple[npt.NDArray[np.float64], Ints]:
+        """Of all annotations and of all detections; made when first asked for."""
+        parts = [match_all(split.dataset, split.results) for split in self.splits]
+        found_at = np.concatenate([np.zeros(0), *(part.found_at for part in parts)])
+        right = np.concatenate([np.zeros(0, np.int64), *(part.right for part in parts)])
+        return found_at, right
+
+    def _outcome(self, wanted: Filter) -> Flags:
+        found_at, right = self._outcomes
+        if wanted.source == "found":
+            return right == (1 if wanted.outcome == "right" else 0)
+        # of NaN, where nothing is said, both are false
+        return found_at >= wanted.least if wanted.outcome == "right" else found_at < wanted.least
 
     def _naming(self, text: str) -> Flags:
         hits = (text in name or text == str(i.id) for name, i in zip(self._lower, self.images, strict=True))

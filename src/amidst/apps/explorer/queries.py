@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TypeVar, get_args
 
-from amidst.apps.explorer.index import SIZES, Crowd, Filter, Order, Source
+from amidst.apps.explorer.index import SIZES, Crowd, Filter, Order, Outcome, Source
 
 T = TypeVar("T", bound=str)
 
@@ -67,6 +67,7 @@ class Query:
         sources: tuple[Source, ...] = get_args(Source)
         crowds: tuple[Crowd, ...] = get_args(Crowd)
         orders: tuple[Order, ...] = get_args(Order)
+        outcomes: tuple[Outcome, ...] = get_args(Outcome)
         return Filter(
             source=self.choice("source", sources, "truth"),
             categories=tuple(self._values.get("category", ())),
@@ -74,6 +75,8 @@ class Query:
             crowd=self.choice("crowd", crowds, "any"),
             split=self.text("split") or None,
             scores=scores,
+            outcome=self.choice("outcome", outcomes, "any"),
+            least=self.number("least", 0.0),
             empty=self.text("empty") == "1",
             text=self.text("text")[:200],
             order=self.choice("order", orders, "file"),

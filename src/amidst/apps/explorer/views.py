@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from amidst.apps.explorer.index import Filter, Index
+from amidst.apps.explorer.index import Filter, Flags, Index, Source
+from amidst.apps.explorer.outcomes import MATCH_IOU
 from amidst.apps.explorer.pictures import surroundings
 from amidst.apps.report.colours import category_colour, css, text_colour
 from amidst.coco import masks
@@ -15,7 +16,6 @@ from amidst.coco.records import Annotation, Box, Rle, Segmentation
 from amidst.errors import DataError
 from amidst.evaluation.matching import greedy, overlapping
 
-MATCH_IOU = 0.5
 MARKS_IN_GRID = 60  # boxes drawn on one thumbnail
 
 Json = dict[str, Any]
@@ -51,12 +51,14 @@ def dataset_view(index: Index, title: str, captions: Captions) -> Json:
 
 def page_view(index: Index, wanted: Filter, offset: int, limit: int) -> Json:
     """`limit` images from `offset` of those that a filter keeps, with their boxes, and how many there are."""
-    rows = index.find(wanted)
+    rows, keep = index.find(wanted), index.matching(wanted)
     return {
         "total": len(rows),
         "marks": int(index.matches_per_image(wanted)[rows].sum()),
         "offset": offset,
-        "images": [_thumbnail_view(index, int(row), wanted) for row in rows[offset : offset + limit]],
+        "images": [
+            _thumbnail_view(index, int(row), wanted.source, keep) for row in rows[offset : offset + limit]
+        ],
     }
 
 
@@ -211,22 +213,9 @@ def mark_box(index: Index, source: str, mark: int) -> tuple[int, Box]:
     return row, (x, y, w, h)
 
 
-def _thumbnail_view(index: Index, row: int, wanted: Filter) -> Json:
-    image, split = index.images[row], index.split(row)
-    names = index.category_index(row)
-    chosen = {k for k, name in enumerate(index.names) if name in wanted.categories}
-    boxes: list[Json] = []
-    if wanted.source == "truth":
-        for a in split.dataset.annotations_of(image.id):
-            k = names[a.category_id]
-            if not chosen or k in chosen:
-                boxes.append({"category": k, "box": a.bbox_xywh, "crowd": a.iscrowd})
-    elif split.results is not None:
-        low, high = wanted.scores or (-np.inf, np.inf)
-        for n in index.detections_of(row):
-            k = names[int(split.results.category_ids[n])]
-            if (not chosen or k in chosen) and low <= split.results.scores[n] <= high:
-                boxes.append({"category": k, "box": index.boxes(row)[n].tolist(), "crowd": False})
+def _thumbnail_view(index: Index, row: int, source: Source, keep: Flags) -> Json:
+    image, split, marks = index.images[row], index.split(row), index.marks(source)
+    shown = [int(m) for m in index.marks_of(source, row) if keep[m]]
     return {
         "row": row,
         "id": image.id,
@@ -234,6 +223,13 @@ def _thumbnail_view(index: Index, row: int, wanted: Filter) -> Json:
         "width": image.width,
         "height": image.height,
         "split": split.name,
-        "count": len(boxes),
-        "boxes": boxes[:MARKS_IN_GRID],
+        "count": len(shown),
+        "boxes": [
+            {
+                "category": int(marks.category[m]),
+                "box": mark_box(index, source, m)[1],
+                "crowd": bool(marks.crowd[m]),
+            }
+            for m in shown[:MARKS_IN_GRID]
+        ],
     }

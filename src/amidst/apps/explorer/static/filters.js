@@ -8,6 +8,7 @@ export class Filters {
     this.form = $("filters");
     $("source-field").hidden = !dataset.has_results;
     $("score-field").hidden = !dataset.has_results;
+    $("outcome-field").hidden = !dataset.has_results;
     $("split-field").hidden = dataset.splits.length < 2;
     $("split").append(option("", "all"), ...dataset.splits.map((s) => option(s.name, `${s.name} (${s.images.toLocaleString("en")})`)));
     this.form.addEventListener("submit", (event) => event.preventDefault());
@@ -30,7 +31,7 @@ export class Filters {
   read() {
     const given = new FormData(this.form);
     const filters = { ...this.state.filters };
-    for (const name of ["text", "source", "split", "size", "crowd", "min_score", "max_score", "order"]) filters[name] = given.get(name) ?? "";
+    for (const name of ["text", "source", "split", "size", "crowd", "outcome", "min_score", "max_score", "order"]) filters[name] = given.get(name) ?? "";
     filters.empty = given.get("empty") ?? "";
     this.state.change({ filters }, { replace: true });
   }
@@ -38,13 +39,15 @@ export class Filters {
   // the state as the form shows it
   show() {
     const { filters } = this.state;
-    const defaults = { source: "truth", crowd: "any", order: "file", size: "", min_score: "0.3", max_score: "1", text: "", split: "" };
+    const defaults = { source: "truth", crowd: "any", outcome: "any", order: "file", size: "", min_score: "0.3", max_score: "1", text: "", split: "" };
     for (const [name, otherwise] of Object.entries(defaults)) {
       const control = this.form.elements[name];
       if (control) control.value = filters[name] ?? otherwise;
     }
     this.form.elements.empty.checked = filters.empty === "1";
     $("crowd-field").hidden = filters.source === "found";
+    $("outcome-right").textContent = filters.source === "found" ? "hit" : "found";
+    $("outcome-wrong").textContent = filters.source === "found" ? "false alarm" : "missed";
     const source = filters.source === "found" ? "detections" : "annotations";
     if (this.listed !== source) this.list(source);
     for (const button of $("categories").children) button.setAttribute("aria-pressed", String(this.state.categories.includes(button.dataset.name)));

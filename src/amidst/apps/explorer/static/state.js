@@ -1,8 +1,8 @@
 // The state of the page: filters, view and open image. It lives in the address, so that reloading, the back button
 // and a copied link all lead to the same sight.
 
-const FILTERS = ["text", "source", "split", "size", "crowd", "min_score", "max_score", "order", "empty", "seed"];
-const DEFAULTS = { source: "truth", crowd: "any", order: "file" };
+const FILTERS = ["text", "source", "split", "size", "crowd", "outcome", "min_score", "max_score", "order", "empty", "seed"];
+const DEFAULTS = { source: "truth", crowd: "any", outcome: "any", order: "file" };
 
 export class State {
   constructor() {
@@ -28,7 +28,11 @@ export class State {
   query(extra = {}) {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(this.filters)) if (value && value !== DEFAULTS[name]) query.set(name, value);
-    if (this.filters.source !== "found") { query.delete("min_score"); query.delete("max_score"); }
+    if (this.filters.source !== "found") {
+      query.delete("min_score");
+      query.delete("max_score");
+      if (query.has("outcome")) query.set("least", this.minScore); // what is found from this score on
+    }
     for (const name of this.categories) query.append("category", name);
     for (const [name, value] of Object.entries(extra)) query.set(name, value);
     return query;
