@@ -225,9 +225,11 @@ class Index:
     def _outcome(self, wanted: Filter) -> Flags:
         found_at, right = self._outcomes
         if wanted.source == "found":
-            return right == (1 if wanted.outcome == "right" else 0)
+            hits: Flags = right == (1 if wanted.outcome == "right" else 0)
+            return hits
         # of NaN, where nothing is said, both are false
-        return found_at >= wanted.least if wanted.outcome == "right" else found_at < wanted.least
+        objects: Flags = found_at >= wanted.least if wanted.outcome == "right" else found_at < wanted.least
+        return objects
 
     def _naming(self, text: str) -> Flags:
         hits = (text in name or text == str(i.id) for name, i in zip(self._lower, self.images, strict=True))
