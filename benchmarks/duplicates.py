@@ -2,11 +2,12 @@
 
     python benchmarks/duplicates.py PHOTOGRAPHS --out benchmarks/results/duplicates.json
 
-PHOTOGRAPHS is a folder of distinct photographs (any depth; files of the same name count once). The first
-500 in order of a
-seeded hash are for calibration: the GIST threshold is chosen on them. Of the others, the next 2,000 make
-the 10,000 images
-of the measurement: each photograph and four variants of it. Nothing of the second part is looked at before.
+PHOTOGRAPHS is a folder of distinct photographs (any depth; files of the same name count once), in order of
+a hash of their names. The first 500 are for calibration: the GIST threshold is checked on them. The next
+2,000 make the 10,000 images of the measurement: each photograph and four variants of it. The limits of the
+hashes and the size of the windows had been chosen before, on all photographs with other variants; of the
+second part nothing was changed after it was measured. A pair of different photographs counts as wrong,
+also where a photographer pressed the button twice; such pairs are listed.
 
 Variants: resized to 0.5 and to 0.75; JPEG of quality 30; brightness times 0.7; brightness times 1.3; a
 crop that keeps 90 % of each side (81 % of the area) at a random place, and one that keeps 90 % of the

@@ -222,6 +222,10 @@ def _in_batches(candidates: _Candidates) -> Iterator[_Candidates]:
 
 
 def _gist_distances(prints: Fingerprints, part: _Candidates) -> Floats:
+    if part.view == WHOLE:  # both are the same kind of descriptor, so each image needs one
+        both, place = np.unique(np.concatenate([part.left, part.right]), return_inverse=True)
+        descriptors = gist(prints.thumbnails(both))
+        return distances(descriptors[place[: len(part.left)]], descriptors[place[len(part.left) :]])
     left, of_left = np.unique(part.left, return_inverse=True)
     right, of_right = np.unique(part.right, return_inverse=True)
     whole = gist(prints.thumbnails(left))
