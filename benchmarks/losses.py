@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from timing import Row, interleaved, rows_of, show, write
+from timing import Row, add_arguments, interleaved, rows_of, show, write
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -103,10 +103,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2)
     parser.add_argument("--anchors", type=int, default=100_000)
     parser.add_argument("--classes", type=int, default=80)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    add_arguments(parser, RESULTS)
     parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     logits, class_index = case(arguments.images, arguments.anchors, arguments.classes)
@@ -117,10 +115,10 @@ def main() -> None:
     steps["copy of the logits"] = lambda: other.copy_(logits.detach())
     size = f"{arguments.images} x {arguments.anchors} x {arguments.classes}"
     rows: list[Row] = rows_of(
-        interleaved(steps, arguments.repeats), PEER, work="forward + backward", size=size
+        interleaved(steps, arguments.repeats, arguments.clock), PEER, work="forward + backward", size=size
     )
     show(rows)
-    write(arguments.output, "python benchmarks/losses.py", rows)
+    write(arguments.output, "python benchmarks/losses.py", arguments.clock, rows)
 
 
 if __name__ == "__main__":

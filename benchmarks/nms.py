@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from timing import Row, interleaved, rows_of, show, write
+from timing import Row, add_arguments, interleaved, rows_of, show, write
 from torch import Tensor
 
 from amidst.ops.boxes import pairwise_iou
@@ -65,10 +65,10 @@ def case(kind: str, count: int) -> tuple[Tensor, Tensor]:
     return torch.cat((centre - side / 2, centre + side / 2), dim=1), scores
 
 
-def measure(works: dict[str, Callable[[], Tensor]], repeats: int, about: str) -> list[Row]:
+def measure(works: dict[str, Callable[[], Tensor]], repeats: int, clock: str, about: str) -> list[Row]:
     results = [work() for work in works.values()]
     assert all(torch.equal(result, results[0]) for result in results), "results differ"
-    rows = rows_of(interleaved(works, repeats), next(iter(works)), work=about, kept=len(results[0]))
+    rows = rows_of(interleaved(works, repeats, clock), next(iter(works)), work=about, kept=len(results[0]))
     show(rows)
     return rows
 
@@ -79,9 +79,7 @@ def main() -> None:
     )
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 5000, 20_000])
     parser.add_argument("--classes", type=int, default=80)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    add_arguments(parser, RESULTS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     ops = None
@@ -97,7 +95,7 @@ def main() -> None:
             if count <= 1000:
                 works[PLAIN] = partial(loop, boxes, scores)
             works["amidst"] = partial(nms, boxes, scores, IOU)
-            rows += measure(works, arguments.repeats, f"{count} boxes, {kind}")
+            rows += measure(works, arguments.repeats, arguments.clock, f"{count} boxes, {kind}")
     count = min(5000, max(arguments.counts))
     for kind in ("crowded", "sparse"):
         boxes, scores = case(kind, count)
@@ -111,8 +109,8 @@ def main() -> None:
                 works[PLAIN] = partial(loop_by_class, boxes, scores, classes)
             works["amidst"] = partial(nms_by_class, boxes, scores, classes, IOU)
             about = f"{count} boxes, {kind}, {arguments.classes} classes {spread}"
-            rows += measure(works, arguments.repeats, about)
-    write(arguments.output, "python benchmarks/nms.py", rows)
+            rows += measure(works, arguments.repeats, arguments.clock, about)
+    write(arguments.output, "python benchmarks/nms.py", arguments.clock, rows)
 
 
 if __name__ == "__main__":

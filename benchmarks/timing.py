@@ -6,6 +6,7 @@ and the figure to look at is the median of the ratios, each of two runs next to 
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import platform
@@ -20,16 +21,33 @@ import torch
 Row = dict[str, object]
 
 
-def interleaved(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each work, taken in turns after one call of each to warm up."""
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "processor": time.process_time}
+
+
+def add_arguments(parser: argparse.ArgumentParser, results: Path) -> None:
+    """Options every benchmark has."""
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall")
+    parser.add_argument("--output", type=Path, default=results)
+
+
+def interleaved(
+    works: Mapping[str, Callable[[], object]], repeats: int, clock: str
+) -> dict[str, list[float]]:
+    """Seconds of each work, taken in turns after one call of each to warm up.
+
+    On a machine busy with other work, processor seconds with one thread still compare works fairly.
+    """
+    now = CLOCKS[clock]
     for work in works.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repeats):
         for name, work in works.items():
-            start = time.perf_counter()
+            start = now()
             work()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(now() - start)
     return times
 
 
@@ -55,11 +73,12 @@ def show(rows: list[Row]) -> None:
         print("  ".join(str(value) for value in row.values()), flush=True)
 
 
-def write(path: Path, command: str, rows: list[Row]) -> None:
+def write(path: Path, command: str, clock: str, rows: list[Row]) -> None:
     """The run as JSON."""
     result = {
         "machine": machine(),
         "command": " ".join([command, *sys.argv[1:]]),
+        "clock": clock,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "rows": rows,
     }

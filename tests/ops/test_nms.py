@@ -121,6 +121,16 @@ def test_crowds(count: int, clusters: int, iou: float) -> None:
     assert nms(boxes, scores, iou).tolist() == slow_nms(boxes, scores, iou)
 
 
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 64, 100), (128, 180, 180 * 180), (2048, 2048, 1 << 24)])
+def test_any_sizes_of_blocks_and_tiles(sizes: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of one thread, several threads, an accelerator."""
+    boxes, scores = crowd(500, 30, seed=8)
+    classes = (torch.arange(500) % 7 == 0).long()
+    monkeypatch.setattr("amidst.ops.nms._sizes", lambda device: sizes)
+    assert nms(boxes, scores, 0.5).tolist() == slow_nms(boxes, scores, 0.5)
+    assert nms_by_class(boxes, scores, classes, 0.5).tolist() == slow_nms(boxes, scores, 0.5, classes)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_large_coordinates(dtype: torch.dtype) -> None:
     """Nothing is shifted by class, so far-away boxes lose no digits."""

@@ -38,9 +38,9 @@ from amidst.ops import losses
 from amidst.ops.losses import Kind, TauMode
 from amidst.ops.matching import BACKGROUND, IGNORED
 
-# Logits in a chunk. A quarter of it would fit a second-level cache and be some percent faster on an idle
-# machine, but each operation on a chunk ends with threads waiting for each other, slow on a busy one.
-_CHUNK = 1 << 20
+# Logits in a chunk. One thread works best where its three buffers fit the second-level cache. Several threads
+# wait for each other after each operation, so they get fewer, larger chunks than would fit best.
+_CHUNK, _CHUNK_OF_THREADS = 1 << 17, 1 << 19
 _LARGE = 80.0  # exp(80) is finite in float32; above it log1p(exp(x)) = x to the last digit
 
 
@@ -207,7 +207,8 @@ def _anchors_per_chunk(logits: Tensor) -> int:
     num_anchors, num_classes = logits.shape[-2:]
     if logits.device.type != "cpu":
         return max(1, num_anchors)
-    return max(1, min(num_anchors, _CHUNK // max(1, num_classes)))
+    chunk = _CHUNK if torch.get_num_threads() == 1 else _CHUNK_OF_THREADS
+    return max(1, min(num_anchors, chunk // max(1, num_classes)))
 
 
 def _workspace(logits: Tensor) -> Tensor:

@@ -28,12 +28,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_FIRST_BLOCK, _BLOCK = 128, 180
-# Overlaps computed at once. The buffers stay in the cache, and torch does not share fewer than 32,768 numbers
-# among threads, which would wait for each other longer than they work, and far longer on a busy machine.
-_TILE = 180 * 180
-_ACCELERATOR_BLOCK = 2048  # fewer, larger steps where each one costs a launch and each block a wait
-_ACCELERATOR_TILE = 1 << 24
+_LARGEST_SMALL_CLASS = 180  # boxes of a class that is settled side by side with others
+_TILE = 180 * 180  # overlaps computed at once; see _sizes
 
 
 def nms(boxes_xyxy: Tensor, scores: Tensor, iou: float) -> Tensor:
@@ -53,10 +49,12 @@ def nms_by_class(boxes_xyxy: Tensor, scores: Tensor, class_index: Tensor, iou: f
     for size in sizes:
         starts.append(starts[-1] + size)
     kept = [torch.zeros(0, dtype=torch.int64, device=columns.device)]
-    small = sorted((size, start) for size, start in zip(sizes, starts, strict=False) if size <= _BLOCK)
+    small = sorted(
+        (size, start) for size, start in zip(sizes, starts, strict=False) if size <= _LARGEST_SMALL_CLASS
+    )
     kept.extend(_settle_side_by_side(columns, group, threshold) for group in _groups(small))
     for size, start in zip(sizes, starts, strict=False):
-        if size > _BLOCK:
+        if size > _LARGEST_SMALL_CLASS:
             kept.append(start + _greedy(columns[:, start : start + size], threshold))
     keep = torch.zeros_like(order, dtype=torch.bool)
     keep[by_class[torch.cat(kept)]] = True
@@ -82,9 +80,7 @@ def _threshold(iou: float) -> float:
 
 def _greedy(columns: Tensor, threshold: float) -> Tensor:
     """Positions kept among boxes (5, N) sorted by descending score, ascending."""
-    on_cpu = columns.device.type == "cpu"
-    size, largest = (_FIRST_BLOCK, _BLOCK) if on_cpu else (_ACCELERATOR_BLOCK, _ACCELERATOR_BLOCK)
-    tile = _TILE if on_cpu else _ACCELERATOR_TILE
+    size, largest, tile = _sizes(columns.device)
     positions = torch.arange(columns.shape[1], device=columns.device)
     alive = torch.ones_like(positions, dtype=torch.bool)
     kept = [positions[:0]]
@@ -105,6 +101,18 @@ def _greedy(columns: Tensor, threshold: float) -> Tensor:
             left = alive.nonzero().squeeze(1)
             columns, positions, alive = columns[:, left], positions[left], alive[left]
     return torch.cat(kept)
+
+
+def _sizes(device: torch.device) -> tuple[int, int, int]:
+    """Boxes in the first block and in the largest, overlaps computed at once.
+
+    The buffers shall stay in the cache. Beyond 32,767 numbers torch shares an operation among its threads,
+    which on pieces this small wait for each other longer than they work, and far longer on a busy machine. An
+    accelerator wants few, large steps: each one costs a launch, and each block a wait.
+    """
+    if device.type != "cpu":
+        return 2048, 2048, 1 << 24
+    return (128, 256, 1 << 16) if torch.get_num_threads() == 1 else (128, 180, _TILE)
 
 
 def _groups(small: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
