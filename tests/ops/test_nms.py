@@ -121,7 +121,17 @@ def test_crowds(count: int, clusters: int, iou: float) -> None:
     assert nms(boxes, scores, iou).tolist() == slow_nms(boxes, scores, iou)
 
 
-@pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 64, 100), (128, 180, 180 * 180), (2048, 2048, 1 << 24)])
+def test_a_block_without_a_living_box() -> None:
+    """The first box suppresses the whole second block, and too few in all for the dead to be cleared away."""
+    apart = torch.arange(2000.0)[:, None] * 20 + torch.tensor([500.0, 500.0, 510.0, 510.0])
+    boxes = torch.cat((torch.zeros(1, 4), apart))
+    boxes[0] = torch.tensor([0.0, 0.0, 10.0, 10.0])
+    boxes[128:400] = boxes[0]
+    expected = [*range(128), *range(400, 2001)]
+    assert nms(boxes, torch.linspace(1, 0, 2001), 0.5).tolist() == expected
+
+
+@pytest.mark.parametrize("sizes", [(3, 17, 40), (128, 180, 180 * 180), (2048, 2048, 1 << 24)])
 def test_any_sizes_of_blocks_and_tiles(sizes: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of one thread, several threads, an accelerator."""
     boxes, scores = crowd(500, 30, seed=8)

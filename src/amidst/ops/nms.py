@@ -90,12 +90,10 @@ def _greedy(columns: Tensor, threshold: float) -> Tensor:
         rows = columns[:, settled]  # (5, M)
         columns, positions, alive = columns[:, size:], positions[size:], alive[size:]
         size = min(2 * size, largest)
-        step = tile // max(1, len(settled))
-        suppressed = [
-            _excess(rows, part, threshold).amax(dim=0) > 0 for part in torch.split(columns, step, dim=1)
-        ]
-        if not suppressed or not len(settled):
-            continue
+        if not len(settled) or not len(positions):
+            continue  # nothing that suppresses, or nothing left to suppress
+        parts = torch.split(columns, tile // len(settled), dim=1)
+        suppressed = [_excess(rows, part, threshold).amax(dim=0) > 0 for part in parts]
         alive = alive & ~torch.cat(suppressed)
         if int(alive.sum()) < 0.8 * len(alive):
             left = alive.nonzero().squeeze(1)
