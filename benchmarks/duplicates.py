@@ -180,7 +180,6 @@ def measure_comparison(paths: list[Path], work: Path, count: int) -> dict[str, A
         "hashes": count,
         "tables": len(tables),
         "CPU seconds for all tables": round(cpu, 1),
-        "seconds on 2 cores": round(cpu / 2, 1),
         "pairs within the limit, whole pictures": candidates[0] - count,
     }
 
