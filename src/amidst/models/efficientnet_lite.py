@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amidst.models.config import BackboneConfig
-from amidst.models.norms import NormKind, conv_norm, make_norm
+from amidst.models.norms import NormKind, conv_norm, conv_norm_relu, make_norm
 
 STEM_CHANNELS = 32
 
@@ -75,9 +75,9 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = x
         if self.expands:
-            out = F.relu6(conv_norm(out, self.expand_conv, self.bn0), inplace=True)
+            out = conv_norm_relu(out, self.expand_conv, self.bn0, ceiling=6.0)
         out = pad_same(out, self.depthwise_conv)
-        out = F.relu6(conv_norm(out, self.depthwise_conv, self.bn1), inplace=True)
+        out = conv_norm_relu(out, self.depthwise_conv, self.bn1, ceiling=6.0)
         out = conv_norm(out, self.project_conv, self.bn2)
         return out + x if self.residual else out
 
@@ -124,7 +124,7 @@ class EfficientNetLite(nn.Module):
         gradients = torch.is_grad_enabled()
         with torch.set_grad_enabled(gradients and self.freeze_at < 1):
             x = pad_same(pixels, self.conv_stem)
-            x = F.relu6(conv_norm(x, self.conv_stem, self.bn0), inplace=True)
+            x = conv_norm_relu(x, self.conv_stem, self.bn0, ceiling=6.0)
         features = []
         for index, (part, block) in enumerate(zip(self._parts(), self.blocks, strict=True)):
             with torch.set_grad_enabled(gradients and self.freeze_at < part):

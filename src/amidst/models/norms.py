@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amidst.models.depthwise import depthwise, is_served
+from amidst.models.fused import FusedConv2d, rectify
 from amidst.models.winograd import WinogradConv2d, suits_winograd
 
 NormKind = Literal["frozen", "batch", "group"]
@@ -95,6 +96,15 @@ def conv_norm(x: Tensor, conv: nn.Conv2d, norm: nn.Module) -> Tensor:
     return F.conv2d(x, weight, shift, conv.stride, padding, conv.dilation, conv.groups)
 
 
+def conv_norm_relu(
+    x: Tensor, conv: nn.Conv2d, norm: nn.Module, add: Tensor | None = None, ceiling: float | None = None
+) -> Tensor:
+    """min(relu(norm(conv(x)) + add), ceiling), in one pass in a network prepared for inference."""
+    if isinstance(conv, FusedConv2d) and isinstance(norm, nn.Identity):
+        return conv.rectified(x, add, ceiling)
+    return rectify(conv_norm(x, conv, norm), add, ceiling)
+
+
 class ConvNorm(nn.Module):
     """A convolution and its normalisation; without one (`norm=None`) the convolution has a bias."""
 
@@ -118,10 +128,11 @@ M = TypeVar("M", bound=nn.Module)
 def prepare_for_inference(model: M, dtype: torch.dtype = torch.float32) -> M:
     """A copy for prediction only: norms multiplied into the weights, channels-last, eval, no gradients.
 
-    In float32 on a CPU, large 3x3 convolutions take fewer multiplications (`winograd`) and the copy predicts
-    the same to rounding. `dtype=torch.bfloat16` is several times faster on hardware with matrix units for it
-    (GPUs, CPUs with AMX), much slower elsewhere, and keeps three digits. The input is left as it is; the
-    state dict of the copy is no longer the network's, so save the original.
+    On a CPU, rectifiers are computed within the convolutions (`fused`), and in float32 wide 3x3 convolutions
+    take fewer multiplications (`winograd`): the copy predicts the same to rounding. `dtype=torch.bfloat16` is
+    several times faster on hardware with matrix units for it (GPUs, CPUs with AMX), slower elsewhere, and
+    keeps three digits. The input is left as it is; the state dict of the copy is no longer the network's, so
+    save the original.
     """
     model = copy.deepcopy(model).eval().requires_grad_(False)
     for module in list(model.modules()):
@@ -130,8 +141,9 @@ def prepare_for_inference(model: M, dtype: torch.dtype = torch.float32) -> M:
     model.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
-            if isinstance(child, nn.Conv2d) and suits_winograd(child):
-                module.register_module(name, WinogradConv2d(child))
+            if isinstance(child, nn.Conv2d):
+                fast = WinogradConv2d(child) if suits_winograd(child) else FusedConv2d(child)
+                module.register_module(name, fast)
     return model
 
 

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amidst.models.config import BackboneConfig
-from amidst.models.norms import NormKind, conv_norm, make_norm
+from amidst.models.norms import NormKind, conv_norm, conv_norm_relu, make_norm
 
 STEM_CHANNELS = 64
 WIDTHS = (64, 128, 256, 512)
@@ -52,9 +52,8 @@ class BasicBlock(nn.Module):
         self.downsample = _shortcut(in_channels, width, stride, style)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(conv_norm(x, self.conv1, self.bn1), inplace=True)
-        out = conv_norm(out, self.conv2, self.bn2)
-        return F.relu(out + _project(x, self.downsample), inplace=True)
+        out = conv_norm_relu(x, self.conv1, self.bn1)
+        return conv_norm_relu(out, self.conv2, self.bn2, add=_project(x, self.downsample))
 
 
 class Bottleneck(nn.Module):
@@ -75,10 +74,9 @@ class Bottleneck(nn.Module):
         self.downsample = _shortcut(in_channels, out_channels, stride, style)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(conv_norm(x, self.conv1, self.bn1), inplace=True)
-        out = F.relu(conv_norm(out, self.conv2, self.bn2), inplace=True)
-        out = conv_norm(out, self.conv3, self.bn3)
-        return F.relu(out + _project(x, self.downsample), inplace=True)
+        out = conv_norm_relu(x, self.conv1, self.bn1)
+        out = conv_norm_relu(out, self.conv2, self.bn2)
+        return conv_norm_relu(out, self.conv3, self.bn3, add=_project(x, self.downsample))
 
 
 Block = type[BasicBlock] | type[Bottleneck]
@@ -116,7 +114,7 @@ class ResNet(nn.Module):
         """pixels (B, 3, H, W) -> C2..C5, each (B, C_l, ceil(H / stride_l), ceil(W / stride_l))."""
         gradients = torch.is_grad_enabled()
         with torch.set_grad_enabled(gradients and self.freeze_at < 1):
-            x = F.relu(conv_norm(pixels, self.conv1, self.bn1), inplace=True)
+            x = conv_norm_relu(pixels, self.conv1, self.bn1)
             x = F.max_pool2d(x, 3, stride=2, padding=1)
         features = []
         for number in (1, 2, 3, 4):

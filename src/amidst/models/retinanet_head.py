@@ -14,11 +14,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amidst.models.config import HeadConfig
-from amidst.models.norms import plain_or_group
+from amidst.models.norms import ConvNorm, conv_norm_relu, plain_or_group
 
 SIGMA = 0.01
 
@@ -48,7 +47,8 @@ class Subnet(nn.Module):
 
     def _level(self, x: Tensor) -> Tensor:
         for conv in self.tower:
-            x = F.relu(conv(x), inplace=True)
+            assert isinstance(conv, ConvNorm)
+            x = conv_norm_relu(x, conv.conv, conv.norm)
         x = self.predict(x).permute(0, 2, 3, 1)  # (B, A*outputs, H, W) -> (B, H, W, A*outputs)
         cells = x.shape[1] * x.shape[2] * (x.shape[3] // self.outputs)
         return x.reshape(x.shape[0], cells, self.outputs)  # (B, n, outputs), a view where x is channels-last

@@ -24,6 +24,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from amidst.models.fused import FusedConv2d, rectify
+
 TILE, SPAN = 4, 6  # side of a tile of the output, and of the input it depends on
 MIN_CHANNELS = 256  # in and out: with fewer the transforms cost more than they save
 MIN_CELLS = 250  # H * W, for the same reason
@@ -54,7 +56,7 @@ A_T = [
 ]
 
 
-class WinogradConv2d(nn.Conv2d):
+class WinogradConv2d(FusedConv2d):
     """A 3x3 convolution of stride 1 and padding 1, for prediction only: give it to nothing that trains."""
 
     transformed: Tensor
@@ -62,9 +64,7 @@ class WinogradConv2d(nn.Conv2d):
     output_transform: Tensor
 
     def __init__(self, conv: nn.Conv2d) -> None:
-        with torch.device("meta"):  # the tensors come from `conv`
-            super().__init__(conv.in_channels, conv.out_channels, 3, padding=1, bias=conv.bias is not None)
-        self.weight, self.bias = conv.weight, conv.bias
+        super().__init__(conv)
         b_t, g, a_t = (torch.tensor(rows, dtype=torch.float32) for rows in (B_T, G, A_T))
         kernels = torch.einsum("xi,yj,dcij->xycd", g, g, conv.weight.detach())
         self.register_buffer("transformed", kernels.flatten(0, 1).contiguous())  # (36, C, D)
@@ -73,12 +73,21 @@ class WinogradConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, D, H, W), channels-last."""
-        cells = input.shape[2] * input.shape[3]
-        if input.device.type != "cpu" or input.dtype != torch.float32 or cells < MIN_CELLS:
-            return super().forward(input)
-        return self._tiled(input)
+        return self._tiled(input) if self._large(input) else super().forward(input)
 
-    def _tiled(self, x: Tensor) -> Tensor:
+    def rectified(self, x: Tensor, add: Tensor | None = None, ceiling: float | None = None) -> Tensor:
+        """min(relu(conv(x) + add), ceiling)."""
+        if not self._large(x):
+            return super().rectified(x, add, ceiling)
+        if add is not None:
+            return rectify(self._tiled(x), add, ceiling)
+        return self._tiled(x, 0.0, ceiling)
+
+    def _large(self, x: Tensor) -> bool:
+        return (x.device.type, x.dtype) == ("cpu", torch.float32) and x.shape[2] * x.shape[3] >= MIN_CELLS
+
+    def _tiled(self, x: Tensor, low: float | None = None, high: float | None = None) -> Tensor:
+        """The convolution, cut off below `low` and above `high`."""
         batch, channels, height, width = x.shape
         rows, columns = -(-height // TILE), -(-width // TILE)
         padded = F.pad(x, (1, columns * TILE - width + 1, 1, rows * TILE - height + 1))
@@ -94,10 +103,11 @@ class WinogradConv2d(nn.Conv2d):
             part = self.output_transform @ part.view(SPAN * SPAN, -1)  # (16, T*D)
             target = tiles[:, :, :, row : row + step]
             part = part.view(target.shape)
-            if self.bias is None:
-                target.copy_(part)
-            else:
-                torch.add(part, self.bias, out=target)
+            if self.bias is not None:
+                part += self.bias
+            if low is not None:
+                part.clamp_(low, high)
+            target.copy_(part)
         image = out.view(batch, rows * TILE, columns * TILE, -1)[:, :height, :width]
         return image.permute(0, 3, 1, 2)
 
