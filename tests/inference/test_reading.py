@@ -53,7 +53,10 @@ def test_threads_end_with_the_iterator() -> None:
     items = read_ahead(range(50), lambda number: number, workers=2, ahead=3)
     next(items)
     items.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("amidst-read")]
+    for thread in threading.enumerate():
+        if thread.name.startswith("amidst-read"):
+            thread.join(timeout=10)
+            assert not thread.is_alive()
 
 
 def test_prepare_resizes_by_the_rule(photographs: list[Path]) -> None:

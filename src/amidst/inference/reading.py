@@ -82,4 +82,6 @@ def read_ahead(items: Iterable[S], read: Callable[[S], T], *, workers: int, ahea
         while pending:
             yield pending.popleft().result()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        # Without waiting: a dropped iterator is closed by the garbage collector, maybe in a thread that
+        # is just starting, and joining others there can wait for itself.
+        pool.shutdown(wait=False, cancel_futures=True)
