@@ -86,6 +86,9 @@ def network_rows(size: Size, repeats: int, with_compile: bool) -> list[Row]:
         "amidst, prepared": lambda: ours.predict(channels_last),
         "amidst, as trained": lambda: model.predict(channels_last),
     }
+    if torch.cpu.get_capabilities().get("amx_bf16", False):
+        narrow = prepare_for_inference(model, torch.bfloat16)
+        works["amidst, prepared in bfloat16"] = lambda: narrow.predict(channels_last)
     if with_compile:
         compiled = torch.compile(ours.predict)
         works["amidst, prepared and compiled"] = lambda: compiled(channels_last)
