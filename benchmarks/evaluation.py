@@ -116,6 +116,7 @@ def main() -> None:
     write(
         RESULTS,
         "python benchmarks/evaluation.py",
+        "wall",
         [row for row in kept if row["kind"] != options.kind] + rows,
     )
 

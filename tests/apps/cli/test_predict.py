@@ -84,6 +84,17 @@ def test_a_folder_as_a_table(amidst: Any, model_file: Path, album: Path) -> None
     assert "square 0." in typed.out or "bar 0." in typed.out
 
 
+def test_names_are_shown_as_they_are(amidst: Any, model_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "[bold]a[red]%s{x}.png"
+    photograph().save(path)
+    (tmp_path / "[").mkdir()
+    (tmp_path / "[" / "green].jpg").write_bytes(b"")
+    typed = amidst("predict", model_file, tmp_path)
+    assert typed.code == 1
+    assert path.name in typed.out
+    assert f"{tmp_path}/[/green].jpg" in typed.err
+
+
 def test_results_and_pictures(amidst: Any, model_file: Path, album: Path, tmp_path: Path) -> None:
     output, draw = tmp_path / "new" / "found.json", tmp_path / "new" / "out"
     typed = amidst("predict", model_file, album, album / "a.jpg", "-o", output, "--draw", draw)

@@ -15,6 +15,7 @@ from typing import Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 PLAIN_WIDTH = 140  # columns of a table where the output is no terminal
 
@@ -83,12 +84,14 @@ def print_table(
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    console.print(table, markup=False)
+        table.add_row(*map(Text, row))  # as text: names may hold what Rich takes for markup
+    if title:  # not as the table's own title, which would be wrapped to the width of the table
+        console.print(title, style="bold", markup=False, soft_wrap=True)
+    console.print(table)
 
 
 def duration(seconds: float) -> str:
