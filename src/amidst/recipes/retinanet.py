@@ -29,7 +29,7 @@ def r50_fpn_1x() -> Experiment:
 
     Hardware: 8 GPUs, 2 images each. Time: not measured here. Score: 34.0 AP on COCO minival in the thesis
     (Table 5.1); not run here.
-    Command: torchrun --nproc-per-node 8 -m amidst train retinanet_r50_fpn_1x --images images
+    Command: torchrun --nproc-per-node 8 -- -m amidst train retinanet_r50_fpn_1x --images images
         --train instances_trainval35k.json --val instances_minival.json --run runs/r50
     """
     return Experiment(

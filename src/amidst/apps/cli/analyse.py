@@ -48,7 +48,7 @@ def errors(
     Each column forgives one more kind of error (C75, C50, Loc, Sim, Oth, BG, FN); the step from one column to
     the next is what that kind costs.
 
-    [bold]Example[/]
+    **Example**
 
       amidst analyse errors val.json results.json -o errors/
     """
@@ -85,7 +85,7 @@ def pascal_(
 ) -> None:
     """PASCAL VOC's average precision, by category and on average.
 
-    [bold]Example[/]
+    **Example**
 
       amidst analyse pascal voc_test.json results.json
     """
@@ -131,7 +131,7 @@ def transfer_(
 
     Categories are compared by name.
 
-    [bold]Example[/]
+    **Example**
 
       amidst analyse transfer --dataset coco=coco.json --dataset voc=voc.json --results coco@coco=cc.json
       --results coco@voc=cv.json --results voc@coco=vc.json --results voc@voc=vv.json

@@ -36,7 +36,7 @@ def fit_shapes(
 ) -> None:
     """Learn the average shape of each category, by aspect and orientation.
 
-    [bold]Example[/]
+    **Example**
 
       amidst analyse fit-shapes instances_train.json -o shapes.npz
     """
@@ -55,7 +55,7 @@ def paste_shapes(
 ) -> None:
     """Add a mask to every detection: the learnt shape of its category, pasted into its box.
 
-    [bold]Example[/]
+    **Example**
 
       amidst analyse paste-shapes val.json results.json --shapes shapes.npz -o results_with_masks.json
     """
@@ -94,7 +94,7 @@ def masks(
 ) -> None:
     """Mask IoU of the correct detections, by category and on average (Fig. 2.9).
 
-    [bold]Examples[/]
+    **Examples**
 
       amidst analyse masks val.json results_with_masks.json
 

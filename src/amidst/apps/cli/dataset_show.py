@@ -43,7 +43,7 @@ def show(
 
     The page is served to this machine alone, until Ctrl-C.
 
-    [bold]Examples[/]
+    **Examples**
 
       amidst dataset show instances_val.json --images val2017/
 

@@ -53,7 +53,7 @@ def stats(
 
     The published numbers of COCO, ImageNet, PASCAL VOC and SUN stand beside them.
 
-    [bold]Examples[/]
+    **Examples**
 
       amidst dataset stats instances_train.json -o figures/
 
