@@ -29,8 +29,8 @@ def to_builtins(config: Config) -> dict[str, Any]:
     return tree
 
 
-def from_builtins(tree: object, kind: type[C]) -> C:
-    """Inverse of `to_builtins`.
+def from_builtins(tree: object, kind: Any) -> Any:
+    """Inverse of `to_builtins`: the configuration of class `kind`, or of one of a union of classes.
 
     Raises ConfigError naming the path, the expected type and the type found.
     """
@@ -53,7 +53,8 @@ def override(config: C, assignments: Sequence[str]) -> C:
             raise ConfigError(f"--set {assignment}: expected key=value")
         branch, name = _descend(tree, key)
         branch[name] = _value(text)
-    return from_builtins(tree, type(config))
+    changed: C = from_builtins(tree, type(config))
+    return changed
 
 
 def keys(config: Config) -> list[str]:

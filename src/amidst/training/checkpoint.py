@@ -106,7 +106,8 @@ def experiment_of(run_dir: Path) -> Experiment | None:
     """Experiment of the newest checkpoint that tells it; None if there is none."""
     for folder in reversed(folders(run_dir)):
         try:
-            return from_builtins(_read_state(folder).experiment, Experiment)
+            experiment: Experiment = from_builtins(_read_state(folder).experiment, Experiment)
+            return experiment
         except (OSError, msgspec.DecodeError, AmidstError):
             continue
     return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from amidst.coco.check import AnchorReach
+from amidst.errors import UsageError
 from amidst.models.config import RetinaNetConfig
 from amidst.training.config import Experiment
 
@@ -29,7 +30,11 @@ def anchor_reach(experiment: Experiment) -> AnchorReach:
 
     Without low-quality matches an object needs an anchor of the positive IoU. With them it always gets its
     best anchor; it then counts as out of reach where even that one is nearer to background.
+    Raises UsageError for a family without such anchors.
     """
-    match, resize = experiment.model.match, experiment.data.resize
+    model, resize = experiment.model, experiment.data.resize
+    if not isinstance(model, RetinaNetConfig):
+        raise UsageError(f"{experiment.name}: the reach of anchors is known for RetinaNet recipes only")
+    match = model.match
     least = match.positive_iou if match.low_quality == "none" else match.negative_iou
-    return AnchorReach(anchor_shapes_wh(experiment.model), resize.short, resize.long, least)
+    return AnchorReach(anchor_shapes_wh(model), resize.short, resize.long, least)
