@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from amidst.models.config import LossConfig, MatchConfig
+from amidst.models.config import LossConfig, MatchConfig, MiningConfig
 from amidst.models.retinanet_loss import assign, detection_losses
 from amidst.models.structures import DenseOutputs, Target
 from amidst.ops.anchors import grid_anchors
 from amidst.ops.coding import encode
-from amidst.ops.losses import focal, giou, smooth_l1
+from amidst.ops.losses import cross_entropy, focal, giou, smooth_l1
 from amidst.ops.matching import BACKGROUND, IGNORED
 
 K = 3
@@ -110,4 +110,60 @@ def test_no_objects_anywhere_and_no_images() -> None:
     assert float(losses["box_loss"].detach()) == 0
     assert float(losses["class_loss"].detach()) > 0
     losses = detection_losses(outputs(0), [], MatchConfig(), LossConfig())
+    assert float(total(losses).detach()) == 0
+
+
+@pytest.mark.parametrize("form", ["ohem", "ohem_1_3"])
+@pytest.mark.parametrize("normaliser", ["image", "batch"])
+def test_mining_trains_on_the_selected_anchors_alone(form: str, normaliser: str) -> None:
+    out = outputs(2)
+    mining = MiningConfig(kind=form, batch=16, nms_iou=0.5)  # type: ignore[arg-type]
+    config = LossConfig(kind="cross_entropy", mining=mining, normaliser=normaliser)  # type: ignore[arg-type]
+    losses = detection_losses(out, [OBJECT, NOTHING], MatchConfig(), config)
+    total(losses).backward()
+    learning = (
+        torch.cat([x.grad.abs().sum(2) for x in out.class_logits if x.grad is not None], 1) > 0
+    )  # (B, N)
+    moved = torch.cat([x.grad.abs().sum(2) for x in out.box_codes if x.grad is not None], 1) > 0
+
+    wanted = assign(torch.cat(out.anchors_xyxy), [OBJECT, NOTHING], MatchConfig())
+    objects = wanted.class_index >= 0
+    if form == "ohem":
+        assert learning.sum(1).tolist() == [16, 16]
+    else:
+        positives = int((learning & objects).sum())
+        assert positives == 4  # a quarter; the image without objects gets three negatives
+        assert learning.sum(1).tolist() == [16, 3]
+    assert torch.equal(moved, learning & objects)
+    assert not bool((learning & (wanted.class_index == IGNORED)).any())
+
+    logits = torch.cat(out.class_logits, 1)
+    truth = wanted.class_index[..., None] == torch.arange(K)
+    sums = (cross_entropy(logits, truth).sum(2) * learning).sum(1)
+    numbers = learning.sum(1)
+    expected = (sums / numbers).mean() if normaliser == "image" else sums.sum() / numbers.sum()
+    assert torch.allclose(losses["class_loss"], expected, rtol=1e-5)
+
+
+def test_mining_ranks_by_the_box_too() -> None:
+    """All logits alike: background and objects differ by the prior, the objects among each other by box."""
+    out = outputs(1, logit=-2.0)
+    config = LossConfig(kind="cross_entropy", mining=MiningConfig(kind="ohem", batch=4, nms_iou=1.0))
+    detection_losses(out, [OBJECT], MatchConfig(), config)["box_loss"].backward()
+    moved = torch.cat([x.grad.abs().sum(2) for x in out.box_codes if x.grad is not None], 1)[0] > 0
+    anchors = torch.cat(out.anchors_xyxy)
+    wanted = assign(anchors, [OBJECT], MatchConfig())
+    codes = torch.cat(out.box_codes, 1)[0, wanted.anchor]
+    box_losses = smooth_l1(codes, encode(wanted.boxes_xyxy, anchors[wanted.anchor]), 0.11).sum(1)
+    worst = wanted.anchor[box_losses.topk(4).indices]
+    assert set(moved.nonzero()[:, 0].tolist()) == set(worst.tolist())
+
+
+@pytest.mark.parametrize("form", ["ohem", "ohem_1_3"])
+def test_mining_without_objects_and_without_images(form: str) -> None:
+    config = LossConfig(kind="cross_entropy", mining=MiningConfig(kind=form))  # type: ignore[arg-type]
+    losses = detection_losses(outputs(1), [NOTHING], MatchConfig(), config)
+    assert float(losses["class_loss"].detach()) > 0
+    assert float(losses["box_loss"].detach()) == 0
+    losses = detection_losses(outputs(0), [], MatchConfig(), config)
     assert float(total(losses).detach()) == 0

@@ -19,6 +19,7 @@ from amidst.models.config_retinanet import (
     HeadConfig,
     LossConfig,
     MatchConfig,
+    MiningConfig,
     RetinaNetConfig,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "HeadConfig",
     "LossConfig",
     "MatchConfig",
+    "MiningConfig",
     "ModelConfig",
     "PixelConfig",
     "RPNConfig",

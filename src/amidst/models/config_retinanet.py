@@ -5,7 +5,9 @@ Section letters (H, I.2 ...) are those of the thesis map in docs/thesis-map.md.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from amidst.config import Config
 from amidst.models.config_parts import TORCHVISION_PIXELS, BackboneConfig, FPNConfig, PixelConfig
@@ -36,6 +38,18 @@ class MatchConfig(Config, frozen=True):
     low_quality: Literal["none", "detectron", "all"] = "none"
 
 
+class MiningConfig(Config, frozen=True):
+    """Online hard example mining (H): only the `batch` hardest anchors of an image count, in both losses.
+
+    Anchors are ranked by cross-entropy plus box loss. The thesis's baseline has the kind "cross_entropy".
+    """
+
+    kind: Literal["none", "ohem", "ohem_1_3"] = "none"
+    batch: Annotated[int, msgspec.Meta(ge=4)] = 128  # anchors of an image
+    nms_iou: float = 0.7  # anchors that overlap a harder one of their class by more are left out
+    preselect: int = 10_000  # hardest anchors that suppression looks at
+
+
 class LossConfig(Config, frozen=True):
     """Classification and box losses (H, I.5). `alpha=None` weighs both sides by 1."""
 
@@ -50,6 +64,7 @@ class LossConfig(Config, frozen=True):
     box: Literal["smooth_l1", "giou"] = "smooth_l1"
     beta: float = 0.11  # smooth L1
     box_weight: float = 1.0
+    mining: MiningConfig = MiningConfig()
 
 
 class DecodeConfig(Config, frozen=True):
