@@ -1,0 +1,115 @@
+"""How a request is refused: a status, a short code for programs, one line for people.
+
+    {"error": {"code": "stale", "message": "this ticket was given to someone else"}}
+
+A refusal never carries a traceback, a path, SQL or an answer that is hidden. What nobody foresaw is logged
+and answered with 500 and the same shape.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+CODES = {
+    400: "bad-request",
+    401: "not-signed-in",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    409: "conflict",
+    413: "too-large",
+    415: "media-type",
+    416: "range",
+    422: "invalid",
+    429: "too-many",
+    503: "unavailable",
+}
+"""The code of a refusal that names none itself."""
+
+log = logging.getLogger(__name__)
+
+
+class Refusal(Exception):  # noqa: N818 - reads as what it is
+    """A request that is not answered as asked. headers: further headers of the reply."""
+
+    def __init__(
+        self, status: int, message: str, code: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+        self.code = code or CODES.get(status, "error")
+        self.headers = dict(headers or {})
+
+
+Translation = Mapping[type[Exception], tuple[int, str]]
+"""Exceptions of the layer below -> (status, code); their text becomes the message, a subclass goes first."""
+
+
+def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A value (msgspec's types) as a JSON reply that no cache keeps."""
+    return Response(
+        msgspec.json.encode(value),
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def refuse(refusal: Refusal) -> Response:
+    """The reply to a refused request."""
+    message = " ".join(refusal.message.split())
+    body = {"error": {"code": refusal.code, "message": message}}
+    return reply(body, refusal.status, refusal.headers)
+
+
+def install(app: FastAPI, translation: Translation) -> None:
+    """Every error of `app` ends in `refuse`."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _unforeseen)
+    for kind, (status, code) in translation.items():
+        app.add_exception_handler(kind, _translated(status, code))
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return refuse(error)
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return refuse(Refusal(error.status_code, str(error.detail), headers=error.headers))
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    """A path or query parameter that does not fit; its value is not repeated."""
+    assert isinstance(error, RequestValidationError)
+    problems: Sequence[Any] = error.errors()
+    first = problems[0] if problems else {"loc": (), "msg": "does not fit"}
+    place = " ".join(str(part) for part in first["loc"])
+    return refuse(Refusal(422, f"{place}: {first['msg']}"))
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return refuse(Refusal(500, "the server failed; the operator finds the reason in its log", "failure"))
+
+
+def _translated(status: int, code: str) -> Handler:
+    async def handle(request: Request, error: Exception) -> Response:
+        if status >= 500:
+            log.error("%s %s: %s", request.method, request.url.path, error)
+        headers = {"Retry-After": "5"} if status == 503 else None
+        return refuse(Refusal(status, str(error), code, headers))
+
+    return handle
