@@ -3,7 +3,7 @@
 Three walls, each enough against most attacks: the session cookie is SameSite=Lax; the Origin of the request,
 where the browser names it, must be this server; and the page must show the session's token in a header, which
 a page of another site cannot read. The token is a signature of the session: it needs no storage and ends with
-it. Requests with their session in the Authorization header are programs, not browsers: no site can forge that.
+it. Requests with their session in the Authorization header are programs, not browsers: no site forges that.
 """
 
 from __future__ import annotations
