@@ -96,3 +96,17 @@ def test_group_norm() -> None:
 def test_what_makes_no_pyramid_is_refused(config: FPNConfig) -> None:
     with pytest.raises(ConfigError):
         FPN(config, CHANNELS)
+
+
+def test_finest_only_is_the_finest_of_all_levels_and_has_no_idle_weights() -> None:
+    config = FPNConfig(channels=32, min_level=2, max_level=6, extra_from="pool")
+    whole, alone = FPN(config, CHANNELS), FPN(config, CHANNELS, finest_only=True)
+    alone.load_state_dict({name: whole.state_dict()[name] for name in alone.state_dict()})
+    c = features((64, 96))
+    (p2,) = alone(c)
+    assert torch.equal(p2, whole(c)[0])
+    assert alone.strides == (4,)
+    p2.sum().backward()
+    assert all(parameter.grad is not None for parameter in alone.parameters())
+    with pytest.raises(ConfigError, match="top_down"):
+        FPN(FPNConfig(top_down=False), CHANNELS, finest_only=True)

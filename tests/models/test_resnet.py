@@ -98,3 +98,13 @@ def test_bottleneck_is_what_the_formula_says() -> None:
     y = F.relu(step(y, "conv2", "bn2"))
     y = F.relu(step(y, "conv3", "bn3") + step(x, "downsample.0", "downsample.1"))
     assert torch.allclose(block(x), y, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "efficientnet_lite0", "tiny"])
+def test_stops_at_a_level_and_the_last_stage_goes_on_from_there(name: str) -> None:
+    backbone = build_backbone(BackboneConfig(name=name)).eval()  # type: ignore[arg-type]
+    pixels = torch.randn(1, 3, 70, 50)
+    whole, part = backbone(pixels), backbone(pixels, coarsest=4)
+    assert [torch.equal(a, b) for a, b in zip(part, whole, strict=False)] == [True] * 3
+    c5 = torch.nn.Sequential(*backbone.last_stage())(part[-1])
+    assert torch.equal(c5, whole[-1])

@@ -119,19 +119,26 @@ class EfficientNetLite(nn.Module):
         """For each block the part that it belongs to."""
         return [PART_OF_STAGE[row] for row, stage in enumerate(STAGES) for _ in range(stage.repeats)]
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        """pixels (B, 3, H, W) -> C2..C5, each (B, C_l, ceil(H / stride_l), ceil(W / stride_l))."""
+    def forward(self, pixels: Tensor, coarsest: int = 5) -> tuple[Tensor, ...]:
+        """pixels (B, 3, H, W) -> C2..C_coarsest, each (B, C_l, ceil(H / stride_l), ceil(W / stride_l))."""
         gradients = torch.is_grad_enabled()
         with torch.set_grad_enabled(gradients and self.freeze_at < 1):
             x = pad_same(pixels, self.conv_stem)
             x = conv_norm_relu(x, self.conv_stem, self.bn0, ceiling=6.0)
         features = []
         for index, (part, block) in enumerate(zip(self._parts(), self.blocks, strict=True)):
+            if part > coarsest:
+                break
             with torch.set_grad_enabled(gradients and self.freeze_at < part):
                 x = block(x)
             if self._ends.get(index) in KEPT:
                 features.append(x)
         return tuple(features)
+
+    def last_stage(self) -> list[nn.Module]:
+        """The modules that make C5 of C4, in order: the head of the detectors on C4 (F.4)."""
+        last = max(PART_OF_STAGE)
+        return [block for part, block in zip(self._parts(), self.blocks, strict=True) if part == last]
 
 
 def same_conv(in_channels: int, out_channels: int, kernel: int, stride: int, groups: int = 1) -> nn.Conv2d:

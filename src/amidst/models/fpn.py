@@ -10,7 +10,7 @@ No non-linearity anywhere else. Upsampling goes to the exact size of the lateral
 work; padded to multiples of the coarsest stride it is the thesis's factor of two.
 
 Ablations (section 4.5.1): `lateral=False` gives P_k = output(inner_5 upsampled), `top_down=False` gives
-P_k = output(lateral(C_k)).
+P_k = output(lateral(C_k)), `finest_only` gives P_min alone, made as before.
 
 Shapes: B images, C_l channels of level l, D pyramid channels, H_l x W_l cells.
 """
@@ -33,10 +33,10 @@ FINEST, COARSEST = 2, 5  # levels that the backbone gives
 class FPN(nn.Module):
     """C2..C5 -> P_min..P_max. Children are named by level: `lateral.5`, `output.3`, `extra.6`."""
 
-    def __init__(self, config: FPNConfig, in_channels: Sequence[int]) -> None:
+    def __init__(self, config: FPNConfig, in_channels: Sequence[int], finest_only: bool = False) -> None:
         super().__init__()
-        _check(config)
-        self.config = config
+        _check(config, finest_only)
+        self.config, self.finest_only = config, finest_only
         levels = range(config.min_level, min(config.max_level, COARSEST) + 1)
         width = config.channels
         self.lateral = nn.ModuleDict()
@@ -45,10 +45,11 @@ class FPN(nn.Module):
             if config.lateral or level == COARSEST:
                 conv = nn.Conv2d(in_channels[level - FINEST], width, 1, bias=config.norm == "none")
                 self.lateral[str(level)] = plain_or_group(config.norm, conv)
-            conv = nn.Conv2d(width, width, 3, padding=1, bias=config.norm == "none")
-            self.output[str(level)] = plain_or_group(config.norm, conv)
+            if level == config.min_level or not finest_only:
+                conv = nn.Conv2d(width, width, 3, padding=1, bias=config.norm == "none")
+                self.output[str(level)] = plain_or_group(config.norm, conv)
         self.extra = nn.ModuleDict()
-        if config.extra_from != "pool":
+        if config.extra_from != "pool" and not finest_only:
             for level in range(COARSEST + 1, config.max_level + 1):
                 inputs = in_channels[-1] if level == COARSEST + 1 and config.extra_from == "C5" else width
                 self.extra[str(level)] = nn.Conv2d(inputs, width, 3, stride=2, padding=1)
@@ -57,7 +58,8 @@ class FPN(nn.Module):
     @property
     def strides(self) -> tuple[int, ...]:
         """Pixels between neighbouring cells of each level."""
-        return tuple(2**level for level in range(self.config.min_level, self.config.max_level + 1))
+        last = self.config.min_level if self.finest_only else self.config.max_level
+        return tuple(2**level for level in range(self.config.min_level, last + 1))
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """C2..C5, each (B, C_l, H_l, W_l) -> P_min..P_max, each (B, D, H_l, W_l)."""
@@ -67,8 +69,9 @@ class FPN(nn.Module):
             feature, name = features[level - FINEST], str(level)
             below = self.lateral[name](feature) if name in self.lateral else None
             inner = self._merge(below, inner, feature)
-            pyramid.insert(0, self.output[name](inner))
-        return tuple(pyramid + self._extra(features[-1], pyramid[-1]))
+            if name in self.output:
+                pyramid.insert(0, self.output[name](inner))
+        return tuple(pyramid if self.finest_only else pyramid + self._extra(features[-1], pyramid[-1]))
 
     def _merge(self, below: Tensor | None, above: Tensor | None, feature: Tensor) -> Tensor:
         """lateral(C_k) + upsample(inner_{k+1}), or the one of both that exists."""
@@ -92,7 +95,7 @@ class FPN(nn.Module):
         return found
 
 
-def _check(config: FPNConfig) -> None:
+def _check(config: FPNConfig, finest_only: bool) -> None:
     if not (FINEST <= config.min_level <= COARSEST <= config.max_level):
         raise ConfigError(
             f"fpn levels {config.min_level}..{config.max_level}: expected min_level in {FINEST}..{COARSEST} "
@@ -100,6 +103,8 @@ def _check(config: FPNConfig) -> None:
         )
     if not (config.lateral or config.top_down):
         raise ConfigError("fpn.lateral=false and fpn.top_down=false leave the finer levels without input")
+    if finest_only and not config.top_down:
+        raise ConfigError("fpn.top_down=false leaves the finest level alone without the coarser maps")
 
 
 def _initialise(network: nn.Module) -> None:

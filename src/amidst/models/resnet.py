@@ -110,18 +110,22 @@ class ResNet(nn.Module):
         stem = nn.ModuleList([self.conv1, self.bn1])
         return [stem, *(self.get_submodule(f"layer{number}") for number in (1, 2, 3, 4))]
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        """pixels (B, 3, H, W) -> C2..C5, each (B, C_l, ceil(H / stride_l), ceil(W / stride_l))."""
+    def forward(self, pixels: Tensor, coarsest: int = 5) -> tuple[Tensor, ...]:
+        """pixels (B, 3, H, W) -> C2..C_coarsest, each (B, C_l, ceil(H / stride_l), ceil(W / stride_l))."""
         gradients = torch.is_grad_enabled()
         with torch.set_grad_enabled(gradients and self.freeze_at < 1):
             x = conv_norm_relu(pixels, self.conv1, self.bn1)
             x = F.max_pool2d(x, 3, stride=2, padding=1)
         features = []
-        for number in (1, 2, 3, 4):
-            with torch.set_grad_enabled(gradients and self.freeze_at < number + 1):
-                x = self.get_submodule(f"layer{number}")(x)
+        for level in range(2, coarsest + 1):
+            with torch.set_grad_enabled(gradients and self.freeze_at < level):
+                x = self.get_submodule(f"layer{level - 1}")(x)
             features.append(x)
         return tuple(features)
+
+    def last_stage(self) -> list[nn.Module]:
+        """The modules that make C5 of C4, in order: the head of the detectors on C4 (F.4)."""
+        return [self.get_submodule("layer4")]
 
 
 def _style(config: BackboneConfig, part: int) -> Style:

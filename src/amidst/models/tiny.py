@@ -31,14 +31,18 @@ class Tiny(nn.Module):
             _halve(inputs, outputs) for inputs, outputs in zip((16, *CHANNELS), CHANNELS, strict=False)
         )
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        """pixels (B, 3, H, W) -> C2..C5, each (B, C_l, ceil(H / stride_l), ceil(W / stride_l))."""
+    def forward(self, pixels: Tensor, coarsest: int = 5) -> tuple[Tensor, ...]:
+        """pixels (B, 3, H, W) -> C2..C_coarsest, each (B, C_l, ceil(H / stride_l), ceil(W / stride_l))."""
         x = F.relu(self.stem(pixels))
         features = []
-        for stage in self.stages:
+        for stage in self.stages[: coarsest - 1]:
             x = F.relu(stage(x))
             features.append(x)
         return tuple(features)
+
+    def last_stage(self) -> list[nn.Module]:
+        """The modules that make C5 of C4, in order: the head of the detectors on C4 (F.4)."""
+        return [self.stages[-1], nn.ReLU()]
 
 
 def _halve(in_channels: int, out_channels: int) -> ConvNorm:
