@@ -23,7 +23,10 @@ def test_a_missing_extra_says_how_to_install_it() -> None:
     [
         (errors.UsageError, 2),
         (errors.ConfigError, 2),
+        (errors.UnknownRecord, 2),
         (errors.DataError, 1),
+        (errors.AnswerError, 1),
+        (errors.StoreUnavailable, 1),
         (errors.ImageError, 1),
         (errors.WeightsError, 1),
         (errors.NonFiniteLoss, 1),

@@ -3,10 +3,13 @@
     AmidstError              base; the command line prints its message as one line and exits with `exit_code`
     ├── UsageError           (exit 2) a wrong call: missing file, unknown name, contradictory options
     │   ├── ConfigError      a configuration key or value that does not exist or does not fit
+    │   ├── UnknownRecord    an id of the campaign that does not exist, or is another worker's
     │   └── MissingExtra     an optional dependency is not installed
     └── FindingError         (exit 1) the call was right, what it found is not
         ├── DataError        a record in a dataset or results file breaks a rule
         ├── ImageError       an image cannot be read, or is not what its record says
+        ├── AnswerError      a worker's answer breaks a rule of its task
+        ├── StoreUnavailable the database cannot be written now; nothing is lost, try again
         ├── WeightsError     a weight file does not fit the network
         └── TrainingError    training cannot go on
             ├── NonFiniteLoss
@@ -33,6 +36,10 @@ class UsageError(AmidstError):
 
 class ConfigError(UsageError):
     """A configuration key is unknown or its value does not fit."""
+
+
+class UnknownRecord(UsageError):  # noqa: N818 - reads as what it is
+    """No such ticket, worker, image...; also said of what exists but is not the caller's."""
 
 
 class MissingExtra(UsageError):  # noqa: N818 - reads as what it is
@@ -65,6 +72,14 @@ class DataError(FindingError):
 
 class ImageError(DataError):
     """An image cannot be read, exceeds a limit, or contradicts its record."""
+
+
+class AnswerError(DataError):
+    """A worker's answer breaks a rule of its task; `rule` names it and the worker can mend it."""
+
+
+class StoreUnavailable(FindingError):  # noqa: N818
+    """The database cannot be written or reached now: disk full, read-only, gone. Nothing half-written."""
 
 
 class WeightsError(FindingError):

@@ -1,0 +1,1 @@
+"""People label photographs: stages, leases, votes and decisions on a database. Never imports torch."""
