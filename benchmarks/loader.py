@@ -62,7 +62,7 @@ def works_on(samples: Samples, rule: ResizeConfig) -> dict[str, Callable[[], obj
 
     def pillow() -> None:
         for index in everything:
-            with PillowImage.open(samples.path(index)) as picture:
+            with PillowImage.open(samples.pictures.path(index)) as picture:
                 small = picture.convert("RGB").resize(size_hw[::-1], PillowImage.Resampling.BILINEAR)
                 np.asarray(small)
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from amidst.errors import ConfigError, ImageError, TrainingError
 from amidst.training.batching import BatchPlan, BatchStream, epoch_batches, load_batches, steps_per_epoch
-from amidst.training.samples import Sample, Samples
+from amidst.training.samples import Pictures, Sample, Samples
 
 CPU = torch.device("cpu")
 
@@ -103,29 +104,29 @@ def test_workers_give_what_one_process_gives(samples: Samples) -> None:
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_unreadable_image_is_named(samples: Samples, workers: int) -> None:
-    samples.path(2).write_bytes(b"not an image")
+    samples.pictures.path(2).write_bytes(b"not an image")
     with pytest.raises(ImageError) as caught:
         all_batches(samples, workers)
-    assert str(samples.path(2)) in str(caught.value)
+    assert str(samples.pictures.path(2)) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_missing_image_is_named(samples: Samples, workers: int) -> None:
-    samples.path(3).unlink()
+    samples.pictures.path(3).unlink()
     with pytest.raises(ImageError, match=r"3\.png"):
         all_batches(samples, workers)
 
 
-class Deadly(Samples):
+class Deadly(Pictures):
     """Kills the process that reads, as the system does when memory runs out."""
 
-    def __getitem__(self, index: int) -> Sample:
+    def read(self, index: int) -> Tensor:
         os.kill(os.getpid(), signal.SIGKILL)
-        return super().__getitem__(index)
+        return super().read(index)
 
 
 def test_a_worker_that_dies(samples: Samples) -> None:
-    samples.__class__ = Deadly
+    samples.pictures.__class__ = Deadly
     with pytest.raises(TrainingError, match=r"lower data\.workers"):
         all_batches(samples, 1)

@@ -87,6 +87,6 @@ def test_samples_travel_to_other_processes(make_scene: Any, tmp_path: Path) -> N
     dataset = make_scene(3)
     samples = Samples(dataset, tmp_path / "images", dataset.class_map())
     copy = pickle.loads(pickle.dumps(samples))
-    assert copy.path(2) == samples.path(2)
+    assert copy.pictures.path(2) == samples.pictures.path(2)
     assert torch.equal(copy[2].image, samples[2].image)
     assert torch.equal(copy[2].boxes_xyxy, samples[2].boxes_xyxy)

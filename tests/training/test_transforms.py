@@ -30,7 +30,8 @@ def red_box(image: torch.Tensor) -> list[int]:
 
 
 def test_an_image_without_objects() -> None:
-    image, target = apply(sample_with(), Draw(flip=True, view=0.7, contrast=1.2), RULE)
+    changed = apply(sample_with(), Draw(flip=True, view=0.7, contrast=1.2), RULE)
+    image, target = changed.image, changed.target
     assert image.shape == (3, 40, 60)
     assert target.boxes_xyxy.shape == (0, 4)
     assert target.class_index.shape == (0,)
@@ -38,7 +39,8 @@ def test_an_image_without_objects() -> None:
 
 def test_the_default_draw_only_resizes() -> None:
     sample = sample_with((6, 4, 20, 30))
-    image, target = apply(sample, Draw(), RULE)
+    changed = apply(sample, Draw(), RULE)
+    image, target = changed.image, changed.target
     assert torch.equal(image, sample.image)
     assert torch.equal(target.boxes_xyxy, sample.boxes_xyxy)
 
@@ -48,7 +50,8 @@ def test_the_default_draw_only_resizes() -> None:
 @pytest.mark.parametrize("place", [(0.0, 0.0), (0.4, 0.9)])
 def test_boxes_stay_on_their_objects(flip: bool, view: float, place: tuple[float, float]) -> None:
     sample = sample_with((22, 12, 40, 28), size_hw=(45, 70))
-    image, target = apply(sample, Draw(flip=flip, view=view, place=place), ResizeConfig(short=90, long=300))
+    changed = apply(sample, Draw(flip=flip, view=view, place=place), ResizeConfig(short=90, long=300))
+    image, target = changed.image, changed.target
     (box,) = target.boxes_xyxy.tolist()
     assert box == pytest.approx(red_box(image), abs=1.01)
 
@@ -56,13 +59,13 @@ def test_boxes_stay_on_their_objects(flip: bool, view: float, place: tuple[float
 def test_what_a_crop_leaves_too_little_of_is_dropped() -> None:
     # The crop keeps x < 30: all of the first, half of the second, a fifth of the third.
     sample = sample_with((2, 2, 12, 12), (25, 2, 35, 12), (28, 14, 38, 19))
-    _, target = apply(sample, Draw(view=0.5), RULE)
+    target = apply(sample, Draw(view=0.5), RULE).target
     assert target.class_index.tolist() == [0, 1]
     assert target.boxes_xyxy[1].tolist() == [50, 4, 60, 24]
 
 
 def test_objects_shrunk_to_a_pixel_are_dropped() -> None:
-    _, target = apply(sample_with((10, 10, 14, 14), (20, 10, 32, 30)), Draw(view=4.0), RULE)
+    target = apply(sample_with((10, 10, 14, 14), (20, 10, 32, 30)), Draw(view=4.0), RULE).target
     assert target.class_index.tolist() == [1]
 
 
@@ -118,7 +121,7 @@ def test_a_batch_is_padded_as_far_as_asked() -> None:
 
 @pytest.mark.parametrize("view", [0.5, 1.0, 1.7])
 def test_the_size_is_known_without_the_image(view: float) -> None:
-    image, _ = apply(sample_with(size_hw=(33, 47)), Draw(view=view), RULE)
+    image = apply(sample_with(size_hw=(33, 47)), Draw(view=view), RULE).image
     assert image.shape[1:] == output_hw((33, 47), Draw(view=view), RULE)
 
 

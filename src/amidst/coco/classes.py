@@ -15,6 +15,8 @@ import numpy.typing as npt
 from amidst.coco.records import Category
 from amidst.errors import DataError
 
+AGNOSTIC = Category(1, "object")  # what proposals carry (B.3)
+
 
 class ClassMap:
     """The classes of a model, in order of category id. Immutable; equal if all ids and names are equal."""
@@ -89,6 +91,13 @@ class ClassMap:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"class records need id and name: {error!r}", rule="class-map") from None
+
+    @classmethod
+    def agnostic(cls, categories: Iterable[Category]) -> ClassMap:
+        """One class, "object" with category id 1, that all `categories` fall into: for proposals."""
+        found = cls((AGNOSTIC,))
+        found._index = {category.id: 0 for category in categories}
+        return found
 
     def __len__(self) -> int:
         return len(self.categories)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,12 +23,15 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from amidst.coco.classes import AGNOSTIC
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import image_path
+from amidst.coco.proposals import Proposals
 from amidst.coco.results import Results
 from amidst.errors import ConfigError, ImageError, OutOfMemory, UsageError
 from amidst.inference.reading import Prepared, Source, prepare, read_ahead
 from amidst.models.build import size_divisor
+from amidst.models.config import ProposalConfig
 from amidst.models.structures import Detections
 from amidst.models.weights import ModelInfo
 from amidst.ops.images import ImageBatch, make_batch
@@ -117,16 +121,18 @@ def predict_dataset(
     batch_size: int = 1,
     workers: int = 2,
     shard: tuple[int, int] = (0, 1),
+    proposals: Proposals | None = None,
     progress: Progress | None = None,
     on_error: OnError | None = None,
 ) -> Results:
     """Detections for every image of `dataset`, with its image ids and the model's category ids.
 
+    `proposals` are for a network that judges proposals from elsewhere.
     `shard` (rank, world) takes every world-th image from rank on; the results of all ranks together are
     those of the whole. Raises ImageError for an image that cannot be read or has another size than its
     record, unless `on_error` takes it.
     """
-    sources = dataset_sources(dataset, images_dir, shard)
+    sources = dataset_sources(dataset, images_dir, shard, proposals)
     category_ids = dataset_category_ids(info, dataset)
     failed = 0
 
@@ -149,13 +155,21 @@ def predict_dataset(
 
 
 def dataset_sources(
-    dataset: CocoDataset, images_dir: str | Path, shard: tuple[int, int] = (0, 1)
+    dataset: CocoDataset,
+    images_dir: str | Path,
+    shard: tuple[int, int] = (0, 1),
+    proposals: Proposals | None = None,
 ) -> list[Source]:
     """The images of `dataset` (of one `shard` of it) to read, images of equal size side by side."""
     rank, world = shard
     images = sorted(dataset.images, key=lambda image: (image.height, image.width))[rank::world]
     return [
-        Source(image_path(images_dir, image.file_name), (image.height, image.width), image.id)
+        Source(
+            image_path(images_dir, image.file_name),
+            (image.height, image.width),
+            image.id,
+            None if proposals is None else proposals.of(image.id)[0],
+        )
         for image in images
     ]
 
@@ -165,8 +179,10 @@ def dataset_category_ids(info: ModelInfo, dataset: CocoDataset) -> npt.NDArray[n
 
     A class keeps its id where the dataset has it under the same name; otherwise it takes the id of the
     dataset's category of its name (case aside); otherwise it keeps its own id, with a warning where
-    the dataset gives that id to something else.
+    the dataset gives that id to something else. Proposals are of no category: theirs is always 1.
     """
+    if isinstance(info.config, ProposalConfig):
+        return np.array([AGNOSTIC.id], dtype=np.int64)
     names = {category.id: category.name for category in dataset.categories}
     ids = {category.name.casefold(): category.id for category in reversed(dataset.categories)}
     found: list[int] = []
@@ -216,33 +232,33 @@ def _predict_window(
     found: dict[int, Detections] = {}
     for members in groups.values():
         for batch in _chunks(members, batch_size):
-            found.update(
-                zip(batch, _forward(model, info, [images[i].image for i in batch], divisor), strict=True)
-            )
+            found.update(zip(batch, _forward(model, info, [images[i] for i in batch], divisor), strict=True))
     for index, item in enumerate(images):
         resized_hw = (int(item.image.shape[-2]), int(item.image.shape[-1]))
         detections = _to_original(found[index], resized_hw, item.size_hw)
         yield Prediction(item.source.path, item.size_hw, detections, item.source.image_id)
 
 
-def _forward(model: nn.Module, info: ModelInfo, images: list[torch.Tensor], divisor: int) -> list[Detections]:
+def _forward(model: nn.Module, info: ModelInfo, images: list[Prepared], divisor: int) -> list[Detections]:
     pixels = info.config.pixels
+    proposals = tuple(item.proposals_xyxy for item in images if item.proposals_xyxy is not None)
     try:
         with torch.no_grad():  # not inference_mode: a network may keep anchors for training
             batch: ImageBatch = make_batch(
-                images,
+                [item.image for item in images],
                 order=pixels.order,
                 scale=pixels.scale,
                 mean=pixels.mean,
                 std=pixels.std,
                 divisor=divisor,
             )
-            detections: list[Detections] = model(batch)
+            detections: list[Detections] = model(replace(batch, proposals_xyxy=proposals or None))
             return detections
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(
-            f"the device has too little memory for {len(images)} images of {tuple(images[0].shape[-2:])} "
-            "pixels: lower the batch size, or the short side of the resize rule"
+            f"the device has too little memory for {len(images)} images of "
+            f"{tuple(images[0].image.shape[-2:])} pixels: lower the batch size, or the short side of the "
+            "resize rule"
         ) from error
 
 

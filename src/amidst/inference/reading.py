@@ -15,12 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from amidst.coco.images import read_image
 from amidst.errors import ImageError
 from amidst.ops.images import resize, resized_hw
 from amidst.training.config import ResizeConfig
+
+FloatArray = npt.NDArray[np.float32]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -33,6 +37,7 @@ class Source:
     path: Path
     expect_hw: tuple[int, int] | None = None
     image_id: int | None = None
+    proposals_xyxy: FloatArray | None = None  # (P, 4) in its pixels, for a network that judges proposals
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +47,7 @@ class Prepared:
     source: Source
     size_hw: tuple[int, int]
     image: torch.Tensor
+    proposals_xyxy: torch.Tensor | None = None  # float32 (P, 4) in pixels of `image`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +66,14 @@ def prepare(source: Source, rule: ResizeConfig, device: torch.device) -> Prepare
         return Unreadable(source, error)
     size_hw = (int(pixels.shape[0]), int(pixels.shape[1]))
     image = torch.tensor(pixels).to(device).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
-    return Prepared(source, size_hw, resize(image, resized_hw(size_hw, rule.short, rule.long)))
+    image = resize(image, resized_hw(size_hw, rule.short, rule.long))
+    if source.proposals_xyxy is None:
+        return Prepared(source, size_hw, image)
+    scale_y, scale_x = image.shape[1] / size_hw[0], image.shape[2] / size_hw[1]
+    proposals = torch.from_numpy(source.proposals_xyxy).to(device, torch.float32)
+    return Prepared(
+        source, size_hw, image, proposals * proposals.new_tensor([scale_x, scale_y, scale_x, scale_y])
+    )
 
 
 def read_ahead(items: Iterable[S], read: Callable[[S], T], *, workers: int, ahead: int) -> Iterator[T]:

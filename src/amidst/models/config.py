@@ -38,22 +38,19 @@ __all__ = [
     "FasterRCNNConfig",
     "HeadConfig",
     "LossConfig",
+    "MaskConfig",
     "MatchConfig",
     "MiningConfig",
     "ModelConfig",
     "PixelConfig",
+    "ProposalConfig",
     "RPNConfig",
     "RetinaNetConfig",
     "SharpMaskConfig",
 ]
 
+MaskConfig = DeepMaskConfig | SharpMaskConfig | FPNMasksConfig  # learn from masks, propose masks
+ProposalConfig = RPNConfig | MaskConfig  # class-agnostic
+
 # The JSON field "family" selects among them.
-ModelConfig = (
-    RetinaNetConfig
-    | RPNConfig
-    | FastRCNNConfig
-    | FasterRCNNConfig
-    | DeepMaskConfig
-    | SharpMaskConfig
-    | FPNMasksConfig
-)
+ModelConfig = RetinaNetConfig | FastRCNNConfig | FasterRCNNConfig | ProposalConfig

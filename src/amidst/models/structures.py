@@ -15,14 +15,21 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Target:
-    """The objects of one image; G may be 0."""
+    """The objects of one image; G may be 0. Masks are there for networks that learn masks.
+
+    A loss that samples anchors or regions at random draws them from `seed`, so that it stays a function of
+    its arguments: the loop gives every image of every batch a seed of its own.
+    """
 
     boxes_xyxy: Tensor  # (G, 4) float32
     class_index: Tensor  # (G,) int64
+    masks: Tensor | None = None  # (G, h, w) bool, in the pixels of the resized image
+    seed: int = 0
 
     def to(self, device: torch.device | str) -> Target:
         """The same objects on `device`."""
-        return Target(self.boxes_xyxy.to(device), self.class_index.to(device))
+        masks = None if self.masks is None else self.masks.to(device)
+        return Target(self.boxes_xyxy.to(device), self.class_index.to(device), masks, self.seed)
 
 
 @dataclass(frozen=True)

@@ -27,18 +27,29 @@ _PIECE = 1 << 15  # numbers normalised at once
 
 @dataclass(frozen=True)
 class ImageBatch:
-    """Normalised, padded images and the size each one has inside the padding."""
+    """Normalised, padded images and the size each one has inside the padding.
+
+    `proposals_xyxy` is given to networks that judge proposals from elsewhere (Fast R-CNN): for each image
+    boxes (P, 4) in its pixels, by descending score; P may be 0.
+    """
 
     pixels: Tensor  # (B, 3, H, W) float32, channels-last
     sizes_hw: tuple[tuple[int, int], ...]  # B true sizes, each (h, w) with h <= H and w <= W
+    proposals_xyxy: tuple[Tensor, ...] | None = None  # B of (P, 4) float32
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> ImageBatch:
         """The same batch on another device."""
-        return ImageBatch(self.pixels.to(device, non_blocking=non_blocking), self.sizes_hw)
+        proposals = self.proposals_xyxy
+        if proposals is not None:
+            proposals = tuple(boxes.to(device, non_blocking=non_blocking) for boxes in proposals)
+        return ImageBatch(self.pixels.to(device, non_blocking=non_blocking), self.sizes_hw, proposals)
 
     def pin_memory(self) -> ImageBatch:
         """The same batch in page-locked memory (called by torch's DataLoader)."""
-        return ImageBatch(self.pixels.pin_memory(), self.sizes_hw)
+        proposals = self.proposals_xyxy
+        if proposals is not None:
+            proposals = tuple(boxes.pin_memory() for boxes in proposals)
+        return ImageBatch(self.pixels.pin_memory(), self.sizes_hw, proposals)
 
 
 def resized_hw(size_hw: tuple[int, int], short: int, long: int) -> tuple[int, int]:

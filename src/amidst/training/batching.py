@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from amidst.errors import ConfigError, ImageError, TrainingError
-from amidst.training.samples import Sample, Samples
+from amidst.training.samples import Pictures, Sample, Samples
 
 IntArray = npt.NDArray[np.int64]
 
@@ -126,18 +126,18 @@ class Unreadable:
 class _Fetching(Dataset[PackedBatch | Unreadable]):
     """Fetches a whole batch for a DataLoader worker."""
 
-    def __init__(self, samples: Samples) -> None:
-        self.samples = samples
+    def __init__(self, pictures: Pictures) -> None:
+        self.pictures = pictures
 
     def __getitems__(self, indices: list[int]) -> PackedBatch | Unreadable:
         blocks = []
         for index in indices:
             try:
-                image = self.samples[index].image
+                image = self.pictures.read(index)
             except ImageError as error:
-                image_id = self.samples.image_ids[index]
+                image_id = self.pictures.image_ids[index]
                 record = error.record or f"image {image_id}"
-                return Unreadable(error.problem, str(self.samples.path(index)), record, error.rule)
+                return Unreadable(error.problem, str(self.pictures.path(index)), record, error.rule)
             blocks.append(image.permute(1, 2, 0).reshape(-1))
         return PackedBatch(indices, torch.cat(blocks))
 
@@ -152,14 +152,14 @@ def _as_fetched(batch: PackedBatch | Unreadable) -> PackedBatch | Unreadable:
 
 
 def make_loader(
-    samples: Samples, stream: BatchStream, workers: int, *, pin_memory: bool = False
+    pictures: Pictures, stream: BatchStream, workers: int, *, pin_memory: bool = False
 ) -> DataLoader[PackedBatch | Unreadable]:
     """Decodes in `workers` processes (0 = in this one), a few batches ahead.
 
     Workers are started afresh instead of forked: forking a process whose threads hold locks can hang.
     """
     return DataLoader(
-        _Fetching(samples),
+        _Fetching(pictures),
         batch_sampler=stream,
         num_workers=workers,
         collate_fn=_as_fetched,  # type: ignore[arg-type]
@@ -178,7 +178,7 @@ def load_batches(
 
     Raises ImageError naming the file that cannot be read, TrainingError if a worker process dies.
     """
-    loader = iter(make_loader(samples, stream, workers, pin_memory=device.type == "cuda"))
+    loader = iter(make_loader(samples.pictures, stream, workers, pin_memory=device.type == "cuda"))
     while (fetched := _next(loader)) is not None:
         if isinstance(fetched, Unreadable):
             raise ImageError(fetched.problem, file=fetched.file, record=fetched.record, rule=fetched.rule)
@@ -202,15 +202,7 @@ def unpack(samples: Samples, batch: PackedBatch, device: torch.device) -> list[S
     sizes_hw: Sequence[list[int]] = samples.sizes_hw[batch.indices].tolist()
     pixels = batch.pixels.to(device, non_blocking=True)
     blocks = torch.split(pixels, [3 * height * width for height, width in sizes_hw])
-    unpacked = []
-    for index, block, (height, width) in zip(batch.indices, blocks, sizes_hw, strict=True):
-        boxes_xyxy, class_index = samples.objects(index)
-        unpacked.append(
-            Sample(
-                image_id=int(samples.image_ids[index]),
-                image=block.view(height, width, 3).permute(2, 0, 1),
-                boxes_xyxy=boxes_xyxy.to(device),
-                class_index=class_index.to(device),
-            )
-        )
-    return unpacked
+    return [
+        samples.sample(index, block.view(height, width, 3).permute(2, 0, 1))
+        for index, block, (height, width) in zip(batch.indices, blocks, sizes_hw, strict=True)
+    ]

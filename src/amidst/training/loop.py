@@ -20,6 +20,7 @@ from torch import nn
 
 from amidst.coco.classes import ClassMap
 from amidst.coco.dataset import CocoDataset
+from amidst.coco.proposals import Proposals
 from amidst.errors import Interrupted, NonFiniteLoss, OutOfMemory
 from amidst.models.weights import ModelInfo, save_model
 from amidst.training import checkpoint, distributed
@@ -42,14 +43,14 @@ from amidst.training.optim import set_rate
 from amidst.training.precision import repeatable
 from amidst.training.samples import Sample
 from amidst.training.schedule import rate_factor
-from amidst.training.setup import Run, batch_stream, prepare_batch, prepare_run
+from amidst.training.setup import Run, batch_stream, default_classes, prepare_batch, prepare_run
 from amidst.training.update import Prepared, update
 
 logger = logging.getLogger(__name__)
 
 Validate = Callable[[nn.Module, int], Mapping[str, float]]
 
-SCORE = "ap"  # of a validation; the model with the best one is kept
+SCORES = ("ap", "auc")  # of a validation; the model with the best first of these is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Outcome:
 
     steps: int
     model: Path  # the result: weights after the last update (their average where used)
-    best_model: Path | None  # of the validation with the highest "ap"
+    best_model: Path | None  # of the validation with the highest score
     best: float | None
     validation: dict[str, float] | None  # the last one
 
@@ -70,6 +71,7 @@ def train(
     run_dir: str | Path,
     *,
     class_map: ClassMap | None = None,
+    proposals: Proposals | None = None,
     validate: Validate | None = None,
     resume: bool = False,
     device: str | torch.device | None = None,
@@ -77,17 +79,19 @@ def train(
 ) -> Outcome:
     """Train the experiment's network on `dataset` and leave it in `run_dir`.
 
-    The number of classes is that of `class_map`, by default of the dataset. `validate(model, step)` gets
-    the network in evaluation mode with its averaged weights; it is called on every process, and what it
-    returns on the first one counts. `report` gets an event at every step. Under torchrun every process
-    calls this function alike.
+    The number of classes is that of `class_map`, by default of the dataset, or one for networks that
+    propose objects. `proposals` are what Fast R-CNN learns to judge. `validate(model, step)` gets the
+    network in evaluation mode with its averaged weights; it is called on every process, and what it returns
+    on the first one counts. `report` gets an event at every step. Under torchrun every process calls this
+    function alike.
 
     Raises UsageError for a run folder that is in use or a dataset without images, NonFiniteLoss,
     OutOfMemory, and Interrupted after Ctrl-C or SIGTERM once a checkpoint is written.
     """
-    classes = class_map or dataset.class_map()
+    classes = class_map or default_classes(experiment.model, dataset)
     with distributed.processes(device) as place, repeatable(experiment.train.seed, place.device):
-        run = prepare_run(experiment, dataset, Path(images_dir), Path(run_dir), classes, place, resume)
+        folders = Path(images_dir), Path(run_dir)
+        run = prepare_run(experiment, dataset, *folders, classes, place, resume, proposals)
         tell: Report = report if report is not None and place.is_first else _ignore
         log = RunLog(run.run_dir / "log.jsonl", run.step) if place.is_first else None
         tell(Started(run.step, run.total, len(run.samples), run.samples.num_objects, run.trained_parameters))
@@ -180,8 +184,9 @@ class _Loop:
         with run.averaged():
             found = scores(self.validate(run.learner.model, run.step))
             self.validation = found = distributed.gather(found)[0]
-            if SCORE in found and (run.best is None or found[SCORE] > run.best):
-                run.best = found[SCORE]
+            score = next((found[name] for name in SCORES if name in found), None)
+            if score is not None and (run.best is None or score > run.best):
+                run.best = score
                 self._write_model(run.best_path, found)
         record = ValidationRecord(step=run.step, validation=found)
         if self.log is not None:

@@ -15,9 +15,11 @@ from torch import nn
 from amidst.coco.classes import ClassMap
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import write_atomically
+from amidst.coco.proposals import Proposals
 from amidst.config import to_builtins
 from amidst.errors import UsageError, WeightsError
-from amidst.models.build import build_model, size_divisor
+from amidst.models.build import CLASS_LAYERS, build_model, size_divisor
+from amidst.models.config import FastRCNNConfig, MaskConfig, ModelConfig, ProposalConfig
 from amidst.models.pretrained import load_backbone
 from amidst.models.weights import load_model
 from amidst.training import checkpoint, distributed
@@ -92,9 +94,15 @@ def prepare_run(
     classes: ClassMap,
     place: distributed.Processes,
     resume: bool,
+    proposals: Proposals | None = None,
 ) -> Run:
-    """Build or restore a run. Raises UsageError if the folder holds another run."""
-    samples = Samples(dataset, images_dir, classes)
+    """Build or restore a run.
+
+    Raises UsageError if the folder holds another run, and for proposals that are missing or not wanted.
+    """
+    check_proposals(experiment.model, proposals is not None)
+    with_masks = isinstance(experiment.model, MaskConfig)
+    samples = Samples(dataset, images_dir, classes, with_masks=with_masks, proposals=proposals)
     experiment = msgspec.structs.replace(
         experiment, model=msgspec.structs.replace(experiment.model, num_classes=classes.num_classes)
     )
@@ -127,6 +135,22 @@ def prepare_run(
         text = msgspec.json.format(msgspec.json.encode(to_builtins(experiment)), indent=2)
         write_atomically(run_dir / "config.json", text + b"\n")
     return run
+
+
+def default_classes(model: ModelConfig, dataset: CocoDataset) -> ClassMap:
+    """The classes that a network of this kind learns from `dataset`: its categories, or "object" alone."""
+    if isinstance(model, ProposalConfig):
+        return ClassMap.agnostic(dataset.categories)
+    return dataset.class_map()
+
+
+def check_proposals(model: ModelConfig, given: bool) -> None:
+    """Raises UsageError where proposals are given to a network that takes none, or the other way round."""
+    wanted = isinstance(model, FastRCNNConfig)
+    if wanted and not given:
+        raise UsageError("Fast R-CNN classifies proposals from elsewhere: give a file of them")
+    if given and not wanted:
+        raise UsageError("this network makes its own proposals: only Fast R-CNN takes a file of them")
 
 
 def _claim(run_dir: Path) -> None:
@@ -172,14 +196,14 @@ def initial_model(experiment: Experiment) -> nn.Module:
     """Random weights, then those of a backbone or of a whole detector (`InitConfig`)."""
     model = build_model(experiment.model)
     if experiment.init.model is not None:
-        _take_over(model, Path(experiment.init.model), experiment.model.num_classes)
+        _take_over(model, Path(experiment.init.model), experiment.model)
     elif experiment.init.backbone is not None:
         load_backbone(model.get_submodule("backbone"), experiment.model, experiment.init.backbone)
     return model
 
 
-def _take_over(model: nn.Module, path: Path, num_classes: int) -> None:
-    """Weights of another detector; parts that depend on the number of classes start anew if that differs.
+def _take_over(model: nn.Module, path: Path, config: ModelConfig) -> None:
+    """Weights of another network; the layers of `CLASS_LAYERS` start anew where they do not fit.
 
     Raises WeightsError if anything else does not fit.
     """
@@ -190,8 +214,7 @@ def _take_over(model: nn.Module, path: Path, num_classes: int) -> None:
         name: value for name, value in theirs.items() if name in ours and ours[name].shape == value.shape
     }
     anew = sorted(ours.keys() - fitting.keys())
-    # Parameters shaped by the number of classes are the last layer of the class subnet.
-    if any(not name.startswith("class_subnet.predict") for name in anew):
+    if any(not name.startswith(CLASS_LAYERS[type(config)]) for name in anew):
         raise WeightsError(
             f"{file}: its network differs from the experiment's in {', '.join(anew[:5])}"
             f"{' and more' if len(anew) > 5 else ''}; use the recipe it was trained with"
@@ -201,7 +224,7 @@ def _take_over(model: nn.Module, path: Path, num_classes: int) -> None:
             "%s: knows %d classes, the data has %d; %s start anew",
             file,
             info.config.num_classes,
-            num_classes,
+            config.num_classes,
             ", ".join(anew),
         )
     model.load_state_dict(fitting, strict=False)

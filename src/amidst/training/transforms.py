@@ -4,7 +4,9 @@ A draw is plain data and depends on (seed, batch, place in the batch) alone, so 
 workers nor of processes changes what the network sees. Drawing and applying are separate; a picture is
 changed in this order: zoom (crop or canvas), resize, flip, colour.
 
-Shape legend: G ground truths of one image, H x W its original size, h x w its size in the batch.
+Boxes of objects, boxes of proposals and masks go through the same geometry.
+
+Shape legend: G ground truths of one image, P proposals, H x W its original size, h x w its size in the batch.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from amidst.coco import masks as mask_codec
 from amidst.models.config import PixelConfig
 from amidst.models.structures import Target
 from amidst.ops import boxes as box_ops
@@ -37,6 +40,7 @@ class Draw:
     brightness: float = 1.0
     contrast: float = 1.0
     saturation: float = 1.0
+    seed: int = 0  # of what a loss draws at random in this image
 
 
 def draw(config: DataConfig, seed: int, batch: int, place: int) -> Draw:
@@ -53,6 +57,7 @@ def draw(config: DataConfig, seed: int, batch: int, place: int) -> Draw:
         brightness=brightness,
         contrast=contrast,
         saturation=saturation,
+        seed=int(generator.integers(2**63)),
     )
 
 
@@ -71,33 +76,84 @@ def output_hw(size_hw: tuple[int, int], change: Draw, rule: ResizeConfig) -> tup
     return max(1, round(height / shrink)), max(1, round(width / shrink))
 
 
-def apply(sample: Sample, change: Draw, rule: ResizeConfig) -> tuple[Tensor, Target]:
-    """The changed picture, uint8 (3, h, w), and its objects in its pixels, on the sample's device."""
-    image, boxes_xyxy, class_index = sample.image, sample.boxes_xyxy, sample.class_index
-    size_hw = output_hw((image.shape[1], image.shape[2]), change, rule)
-    if change.view < 1.0:
-        image, boxes_xyxy, class_index = _crop(image, boxes_xyxy, class_index, change)
-    scale = (size_hw[1] / image.shape[2], size_hw[0] / image.shape[1])
-    image = resize(image, size_hw)
-    boxes_xyxy = boxes_xyxy * boxes_xyxy.new_tensor([*scale, *scale])
-    if change.flip:
-        image, boxes_xyxy = image.flip(2), box_ops.flip(boxes_xyxy, size_hw[1])
-    kept = ((boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) > MIN_SIDE).all(dim=1)
-    return jitter_colour(image, change), Target(boxes_xyxy[kept], class_index[kept])
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A changed picture and everything on it in its pixels, on the sample's device."""
+
+    image: Tensor  # uint8 (3, h, w)
+    target: Target
+    proposals_xyxy: Tensor | None  # (P, 4)
 
 
-def _crop(
-    image: Tensor, boxes_xyxy: Tensor, class_index: Tensor, change: Draw
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A view of `change.view` times each side; objects are cut to it, small rests are dropped."""
-    height, width = image.shape[1:]
-    crop_h, crop_w = max(1, round(height * change.view)), max(1, round(width * change.view))
-    top, left = round((height - crop_h) * change.place[0]), round((width - crop_w) * change.place[1])
-    image = image[:, top : top + crop_h, left : left + crop_w]
-    moved = boxes_xyxy - boxes_xyxy.new_tensor([left, top, left, top])
-    cut = box_ops.clip(moved, (crop_h, crop_w))
-    kept = box_ops.area(cut) > KEPT_SHARE * box_ops.area(moved)
-    return image, cut[kept], class_index[kept]
+@dataclass(frozen=True, slots=True)
+class _Geometry:
+    """A view of the original picture, resized and perhaps mirrored."""
+
+    top: int
+    left: int
+    view_hw: tuple[int, int]
+    size_hw: tuple[int, int]
+    flip: bool
+
+    def pixels(self, image: Tensor) -> Tensor:
+        """(..., H, W) -> the view (..., view h, view w), not yet resized."""
+        height, width = self.view_hw
+        return image[..., self.top : self.top + height, self.left : self.left + width]
+
+    def boxes(self, boxes_xyxy: Tensor) -> tuple[Tensor, Tensor]:
+        """Boxes (N, 4) cut to the view, in pixels of the result, and the share (N,) of each that is left."""
+        moved = boxes_xyxy - boxes_xyxy.new_tensor([self.left, self.top, self.left, self.top])
+        cut = box_ops.clip(moved, self.view_hw)
+        share = box_ops.area(cut) / box_ops.area(moved).clamp(min=1e-6)
+        scale_y, scale_x = (now / before for now, before in zip(self.size_hw, self.view_hw, strict=True))
+        scaled = cut * cut.new_tensor([scale_x, scale_y, scale_x, scale_y])
+        return box_ops.flip(scaled, self.size_hw[1]) if self.flip else scaled, share
+
+
+def apply(sample: Sample, change: Draw, rule: ResizeConfig) -> Changed:
+    """The changed picture with its objects; objects of which little is left are dropped."""
+    geometry = _geometry(sample, change, rule)
+    image = resize(geometry.pixels(sample.image), geometry.size_hw)
+    boxes_xyxy, share = geometry.boxes(sample.boxes_xyxy)
+    kept = _large_enough(boxes_xyxy) & (share > KEPT_SHARE)
+    proposals = None
+    if sample.proposals_xyxy is not None:
+        proposals, _ = geometry.boxes(sample.proposals_xyxy)
+        proposals = proposals[_large_enough(proposals)]
+    masks = _masks(sample, geometry, kept) if sample.rles is not None else None
+    target = Target(boxes_xyxy[kept], sample.class_index[kept], masks, change.seed)
+    image = image.flip(2) if geometry.flip else image
+    return Changed(jitter_colour(image, change), target, proposals)
+
+
+def _geometry(sample: Sample, change: Draw, rule: ResizeConfig) -> _Geometry:
+    """Below 1, `change.view` is the side of the view over that of the picture."""
+    height, width = sample.image.shape[1:]
+    size_hw = output_hw((height, width), change, rule)
+    if change.view >= 1.0:
+        return _Geometry(0, 0, (height, width), size_hw, change.flip)
+    view_hw = (max(1, round(height * change.view)), max(1, round(width * change.view)))
+    top, left = (
+        round((side - view) * place)
+        for side, view, place in zip((height, width), view_hw, change.place, strict=True)
+    )
+    return _Geometry(top, left, view_hw, size_hw, change.flip)
+
+
+def _large_enough(boxes_xyxy: Tensor) -> Tensor:
+    return ((boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) > MIN_SIDE).all(dim=1)
+
+
+def _masks(sample: Sample, geometry: _Geometry, kept: Tensor) -> Tensor:
+    """Masks (G, h, w) bool of the kept objects: a pixel is on the object if most of what it shows is."""
+    assert sample.rles is not None
+    rles = [rle for rle, keep in zip(sample.rles, kept.tolist(), strict=True) if keep]
+    if not rles:
+        return torch.zeros(0, *geometry.size_hw, dtype=torch.bool, device=sample.image.device)
+    masks = torch.from_numpy(mask_codec.decode(rles)).to(sample.image.device)  # (G, H, W)
+    view = geometry.pixels(masks)[:, None].float()
+    scaled = torch.nn.functional.interpolate(view, geometry.size_hw, mode="bilinear", antialias=True)[:, 0]
+    return (scaled.flip(2) if geometry.flip else scaled) > 0.5
 
 
 def jitter_colour(image: Tensor, change: Draw) -> Tensor:
@@ -129,14 +185,18 @@ def make_inputs(
     """
     changed = [apply(sample, change, rule) for sample, change in zip(samples, draws, strict=True)]
     images = make_batch(
-        [image for image, _ in changed],
+        [one.image for one in changed],
         order=pixels.order,
         scale=pixels.scale,
         mean=pixels.mean,
         std=pixels.std,
         divisor=divisor,
     )
-    return _pad_to(images, at_least_hw, divisor), [target for _, target in changed]
+    images = _pad_to(images, at_least_hw, divisor)
+    proposals = tuple(one.proposals_xyxy for one in changed if one.proposals_xyxy is not None)
+    if proposals:
+        images = ImageBatch(images.pixels, images.sizes_hw, proposals)
+    return images, [one.target for one in changed]
 
 
 def _pad_to(images: ImageBatch, at_least_hw: tuple[int, int], divisor: int) -> ImageBatch:

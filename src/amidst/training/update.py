@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from amidst.errors import NonFiniteLoss
-from amidst.models.structures import Target
 from amidst.ops.images import ImageBatch
 from amidst.training import distributed
 from amidst.training.ema import WeightAverage
@@ -28,7 +27,7 @@ class Prepared:
     """One micro-batch as the network takes it."""
 
     images: ImageBatch
-    targets: list[Target]
+    targets: Sequence[object]  # one of the network's kind for each image or patch
     image_ids: tuple[int, ...]
 
 

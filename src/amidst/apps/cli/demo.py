@@ -66,7 +66,7 @@ def demo(
     model, info = open_model(BUILT_IN, choose_device(device))
     before = _score(model, info, val)
     after = run_job(Job(_experiment(info), train, val, run, device))
-    assert after is not None
+    assert isinstance(after, Summary)
     with step("writing the report"):
         page = write_report(run, run / "report.html")
     columns = ("", "before", "after")

@@ -25,14 +25,14 @@ from torch import nn
 from amidst.apps.cli.console import say, warning_line
 from amidst.apps.cli.opening import choose_device
 from amidst.apps.cli.progress import Screen, Step, screen
-from amidst.apps.cli.scores import scores_by_name, summary_json
+from amidst.apps.cli.scores import Score, headline, score, score_by_name, score_json
 from amidst.apps.cli.version import amidst_version
 from amidst.coco.classes import ClassMap
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import image_path, write_atomically
+from amidst.coco.proposals import Proposals
 from amidst.coco.results import Results
 from amidst.errors import ImageError
-from amidst.evaluation import Summary, evaluate
 from amidst.inference.predict import predict_dataset
 from amidst.models.norms import prepare_for_inference
 from amidst.models.weights import ModelInfo
@@ -40,17 +40,22 @@ from amidst.training import distributed
 from amidst.training.config import Experiment
 from amidst.training.log import Event, Started, Stepped, StepRecord, ValidationRecord
 from amidst.training.loop import train
+from amidst.training.setup import check_proposals, default_classes
 
 GPU_BATCH = 8
 
 
 @dataclass(frozen=True)
 class Split:
-    """A dataset, the folder of its images, and the file it was read from, where there is one."""
+    """A dataset, the folder of its images, and the file it was read from, where there is one.
+
+    `proposals` are for a network that judges proposals from elsewhere.
+    """
 
     dataset: CocoDataset
     images_dir: Path
     file: Path | None = None
+    proposals: Proposals | None = None
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,12 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def run_job(job: Job) -> Summary | None:
+def run_job(job: Job) -> Score | None:
     """Train, validate and write everything; the last validation's score, on the first process."""
     begun = time.time()
     about = _about(job)
     for split in (job.train, job.val):
+        check_proposals(job.experiment.model, split.proposals is not None)
         expect_images(split)
     if is_first_process():
         _warn_of_strangers(job)
@@ -112,6 +118,7 @@ def run_job(job: Job) -> Summary | None:
             job.train.images_dir,
             job.run_dir,
             class_map=validator.classes,
+            proposals=job.train.proposals,
             validate=validator,
             resume=job.resume,
             device=choose_device(job.device),
@@ -128,8 +135,8 @@ class Validator:
 
     def __init__(self, job: Job, room: Screen) -> None:
         self._job, self._room = job, room
-        self.classes: ClassMap = job.train.dataset.class_map()
-        self.summary: Summary | None = None
+        self.classes: ClassMap = default_classes(job.experiment.model, job.train.dataset)
+        self.summary: Score | None = None
         resize = job.experiment.data.resize
         self._info = ModelInfo(
             job.experiment.model,
@@ -139,27 +146,34 @@ class Validator:
 
     def __call__(self, model: nn.Module, step: int) -> Mapping[str, float]:
         """Scores by name, on the first process; elsewhere none."""
-        val, rank_world = self._job.val, distributed.place_in_run()
+        rank_world = distributed.place_in_run()
+        own = self._look(prepare_for_inference(model), rank_world)
+        results = Results.concatenate(distributed.gather(own))
+        if rank_world[0] != 0:
+            return {}
+        self.summary = score(self._info.config, self._job.val.dataset, results)
+        results.save(self._job.run_dir / "results.json")
+        _write_json(self._job.run_dir / "summary.json", {"step": step, **score_json(self.summary)})
+        return score_by_name(self.summary)
+
+    def _look(self, model: nn.Module, shard: tuple[int, int]) -> Results:
+        """What the network finds on this process's share of the validation images."""
+        val, workers = self._job.val, max(1, self._job.experiment.data.workers)
         bar = self._room.step("validating")
         on_cpu = next(model.parameters()).device.type == "cpu"
-        own = predict_dataset(
-            prepare_for_inference(model),
+        found = predict_dataset(
+            model,
             self._info,
             val.dataset,
             val.images_dir,
             batch_size=1 if on_cpu else GPU_BATCH,
-            workers=max(1, self._job.experiment.data.workers),
-            shard=rank_world,
+            workers=workers,
+            shard=shard,
+            proposals=val.proposals,
             progress=bar.update,
         )
         bar.finish()
-        results = Results.concatenate(distributed.gather(own))
-        if rank_world[0] != 0:
-            return {}
-        self.summary = evaluate(val.dataset, results)
-        results.save(self._job.run_dir / "results.json")
-        _write_json(self._job.run_dir / "summary.json", {"step": step, **summary_json(self.summary)})
-        return scores_by_name(self.summary)
+        return found
 
 
 class Follower:
@@ -181,8 +195,7 @@ class Follower:
             case Stepped() if self._bar is not None:
                 self._bar.update(event.step, note=self._note)
             case ValidationRecord():
-                values = event.validation
-                say(f"update {event.step}: AP {values['ap']:.3f}, AP50 {values['ap50']:.3f}")
+                say(f"update {event.step}: {headline(event.validation)}")
             case _:
                 pass
 

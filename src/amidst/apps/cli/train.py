@@ -11,13 +11,23 @@ import typer
 from amidst.apps.cli.console import new_app, say
 from amidst.apps.cli.experiments import make_experiment
 from amidst.apps.cli.jobs import Job, Split, is_first_process, run_job
-from amidst.apps.cli.scores import print_summary
+from amidst.apps.cli.scores import print_score
 from amidst.coco.dataset import CocoDataset
+from amidst.coco.proposals import Proposals
 from amidst.inference.finding import expect_folder
 from amidst.models.weights import resolve_model
 from amidst.training.config import Experiment
 
 app = new_app()
+
+TrainProposals = Annotated[
+    Path | None,
+    typer.Option(help="Fast R-CNN: proposals for --train, as COCO results.", show_default=False),
+]
+ValProposals = Annotated[
+    Path | None,
+    typer.Option(help="Fast R-CNN: proposals for --val, as COCO results.", show_default=False),
+]
 
 
 @app.command()
@@ -30,6 +40,8 @@ def train(
     val_images: Annotated[
         Path | None, typer.Option(help="Folder of the images of --val, if another one.", show_default=False)
     ] = None,
+    proposals: TrainProposals = None,
+    val_proposals: ValProposals = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,8 +74,8 @@ def train(
     experiment = _resolved(make_experiment(recipe, settings or [], seed))
     job = Job(
         experiment=experiment,
-        train=Split(CocoDataset.load(ann), expect_folder(images), ann),
-        val=Split(CocoDataset.load(val), expect_folder(val_images or images), val),
+        train=_split(ann, images, proposals),
+        val=_split(val, val_images or images, val_proposals),
         run_dir=run,
         device=device,
         resume=resume,
@@ -73,10 +85,16 @@ def train(
         if summary is None:
             say("nothing was left to do")
         else:
-            print_summary(summary)
+            print_score(summary)
         say(f"\nthe model is {run / 'model.safetensors'}. Next:")
         say(f"  amidst report {run}")
         say(f"  amidst predict {run} PHOTO... --draw out/")
+
+
+def _split(ann: Path, images: Path, proposals: Path | None) -> Split:
+    dataset = CocoDataset.load(ann)
+    found = None if proposals is None else Proposals.load(proposals, dataset)
+    return Split(dataset, expect_folder(images), ann, found)
 
 
 def _resolved(experiment: Experiment) -> Experiment:
