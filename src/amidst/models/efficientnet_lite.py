@@ -4,7 +4,7 @@ Inverted residuals (1x1 expand, depthwise, 1x1 project) with ReLU6, no squeeze-a
 
     stem 3x3, stride 2, 32 channels
     repeats x (kernel, stride, expansion, channels), and what is kept
-    1 x (3, 1, 1,  16)
+    1 x (3, 1, 1,  16)   -> C1, stride  2
     2 x (3, 2, 6,  24)   -> C2, stride  4
     2 x (5, 2, 6,  40)   -> C3, stride  8
     3 x (3, 2, 6,  80)
@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from amidst.models.config import BackboneConfig
 from amidst.models.norms import NormKind, conv_norm, conv_norm_relu, make_norm
+from amidst.models.symmetric_padding import Padding, only_zeros
 
 STEM_CHANNELS = 32
 
@@ -52,7 +53,7 @@ STAGES = (
     Stage(4, 5, 2, 6, 192),
     Stage(1, 3, 1, 6, 320),
 )
-KEPT = {1: 2, 2: 3, 4: 4, 6: 5}  # row of the table -> level
+KEPT = {0: 1, 1: 2, 2: 3, 4: 4, 6: 5}  # row of the table -> level
 PART_OF_STAGE = (2, 2, 3, 4, 4, 5, 5)  # which of the parts that `freeze_at` counts (1 = stem, l = up to C_l)
 
 
@@ -86,24 +87,32 @@ class EfficientNetLite(nn.Module):
     """EfficientNet-Lite0 without its classifier; `out_channels` and `strides` describe C2..C5."""
 
     strides = (4, 8, 16, 32)
+    stem_channels = STAGES[0].channels
 
-    def __init__(self, config: BackboneConfig) -> None:
+    def __init__(self, config: BackboneConfig, last_level: int) -> None:
         super().__init__()
         eps = 1e-3 if config.norm_eps is None else config.norm_eps
         self.freeze_at = config.freeze_at
-        self.out_channels = tuple(STAGES[row].channels for row in KEPT)
+        self.out_channels = tuple(
+            STAGES[row].channels for row, level in KEPT.items() if 2 <= level <= last_level
+        )
+        self.last_level = last_level
         self.conv_stem = same_conv(3, STEM_CHANNELS, 3, stride=2)
         self.bn0 = make_norm(_norm_of_part(config, 1), STEM_CHANNELS, eps)
         self.blocks = nn.ModuleList()
         self._ends: dict[int, int] = {}  # index of the last block of a row -> row
         channels = STEM_CHANNELS
         for row, stage in enumerate(STAGES):
+            if PART_OF_STAGE[row] > last_level:
+                break
             norm = _norm_of_part(config, PART_OF_STAGE[row])
             for repeat in range(stage.repeats):
                 stride = stage.stride if repeat == 0 else 1
                 self.blocks.append(InvertedResidual(channels, stage, stride, norm, eps))
                 channels = stage.channels
             self._ends[len(self.blocks) - 1] = row
+        blocks = sum(stage.repeats for stage in STAGES)
+        self.left_out = tuple(f"blocks.{index}." for index in range(len(self.blocks), blocks))
         _initialise(self)
         self._freeze()
 
@@ -117,10 +126,15 @@ class EfficientNetLite(nn.Module):
 
     def _parts(self) -> list[int]:
         """For each block the part that it belongs to."""
-        return [PART_OF_STAGE[row] for row, stage in enumerate(STAGES) for _ in range(stage.repeats)]
+        parts = [PART_OF_STAGE[row] for row, stage in enumerate(STAGES) for _ in range(stage.repeats)]
+        return parts[: len(self.blocks)]
 
     def forward(self, pixels: Tensor, coarsest: int = 5) -> tuple[Tensor, ...]:
         """pixels (B, 3, H, W) -> C2..C_coarsest, each (B, C_l, ceil(H / stride_l), ceil(W / stride_l))."""
+        return self.maps(pixels, coarsest)[1:]
+
+    def maps(self, pixels: Tensor, coarsest: int = 5) -> tuple[Tensor, ...]:
+        """The same with C1 before them, (B, 16, ceil(H / 2), ceil(W / 2))."""
         gradients = torch.is_grad_enabled()
         with torch.set_grad_enabled(gradients and self.freeze_at < 1):
             x = pad_same(pixels, self.conv_stem)
@@ -170,6 +184,9 @@ def _initialise(network: nn.Module) -> None:
             nn.init.normal_(module.weight, std=(2.0 / fan_out) ** 0.5)
 
 
-def efficientnet_lite0(config: BackboneConfig) -> EfficientNetLite:
-    """EfficientNet-Lite0."""
-    return EfficientNetLite(config)
+def efficientnet_lite0(
+    config: BackboneConfig, last_level: int = 5, padding: Padding = "zeros"
+) -> EfficientNetLite:
+    """EfficientNet-Lite0. Raises ConfigError for padding that its weights were not trained with."""
+    only_zeros(padding, "efficientnet_lite0")
+    return EfficientNetLite(config, last_level)

@@ -57,7 +57,8 @@ def load_backbone(backbone: nn.Module, config: ModelConfig, source: str | Path) 
         if not path.is_file():
             raise UsageError(f'{path}: no such weight file; expected "imagenet" or a .pth or .npz file')
         state = _read_npz(path, config) if path.suffix == ".npz" else read_pth(path)
-    state = {name: t for name, t in state.items() if not name.startswith(CLASSIFIER) and COUNTERS not in name}
+    unused = (*CLASSIFIER, *getattr(backbone, "left_out", ()))
+    state = {name: t for name, t in state.items() if not name.startswith(unused) and COUNTERS not in name}
     expected = {name: t for name, t in backbone.state_dict().items() if COUNTERS not in name}
     if config.backbone.norm == "group" and any("running_mean" in name for name in state):
         raise ConfigError(f'{path}: weights with batch norm do not fit backbone.norm="group"')

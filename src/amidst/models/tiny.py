@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from amidst.models.config import BackboneConfig
 from amidst.models.norms import ConvNorm
+from amidst.models.symmetric_padding import Padding, only_zeros
 
 CHANNELS = (16, 24, 32, 48)
 GROUPS = 8
@@ -22,19 +23,27 @@ class Tiny(nn.Module):
     """Stem of stride 2 and four strided 3x3 convolutions; `out_channels` and `strides` describe C2..C5."""
 
     strides = (4, 8, 16, 32)
+    stem_channels = 16
+    left_out: tuple[str, ...] = ()
 
-    def __init__(self) -> None:
+    def __init__(self, last_level: int) -> None:
         super().__init__()
-        self.out_channels = CHANNELS
+        self.last_level = last_level
+        self.out_channels = CHANNELS[: last_level - 1]
         self.stem = _halve(3, 16)
         self.stages = nn.ModuleList(
-            _halve(inputs, outputs) for inputs, outputs in zip((16, *CHANNELS), CHANNELS, strict=False)
+            _halve(inputs, outputs)
+            for inputs, outputs in zip((16, *CHANNELS), self.out_channels, strict=False)
         )
 
     def forward(self, pixels: Tensor, coarsest: int = 5) -> tuple[Tensor, ...]:
         """pixels (B, 3, H, W) -> C2..C_coarsest, each (B, C_l, ceil(H / stride_l), ceil(W / stride_l))."""
+        return self.maps(pixels, coarsest)[1:]
+
+    def maps(self, pixels: Tensor, coarsest: int = 5) -> tuple[Tensor, ...]:
+        """The same with C1 before them, (B, 16, ceil(H / 2), ceil(W / 2))."""
         x = F.relu(self.stem(pixels))
-        features = []
+        features = [x]
         for stage in self.stages[: coarsest - 1]:
             x = F.relu(stage(x))
             features.append(x)
@@ -51,6 +60,11 @@ def _halve(in_channels: int, out_channels: int) -> ConvNorm:
     return ConvNorm(conv, nn.GroupNorm(GROUPS, out_channels))
 
 
-def tiny(config: BackboneConfig) -> Tiny:  # noqa: ARG001 - a backbone builder like the others
-    """The tiny backbone."""
-    return Tiny()
+def tiny(
+    config: BackboneConfig,  # noqa: ARG001 - a backbone builder like the others
+    last_level: int = 5,
+    padding: Padding = "zeros",
+) -> Tiny:
+    """The tiny backbone. Raises ConfigError for another padding."""
+    only_zeros(padding, "tiny")
+    return Tiny(last_level)
