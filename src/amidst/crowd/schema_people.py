@@ -56,6 +56,7 @@ invitation = Table(
     text_column("kind", "invitation"),
     text_column("role", "worker"),
     link("created_by", "worker", null=True),
+    link("worker_id", "worker", null=True),  # of a "password" link: whom it lets in again
     int_column("created_at"),
     int_column("expires_at"),
     int_column("uses_left", 1),
