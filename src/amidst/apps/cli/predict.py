@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -15,23 +14,22 @@ import typer
 from torch import nn
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
-from amidst.apps.cli.opening import BUILT_IN, choose_device, is_model, open_model
+from amidst.apps.cli.inputs import Inputs, read_inputs, split_words
+from amidst.apps.cli.opening import BUILT_IN, choose_device, open_model
 from amidst.apps.cli.pictures import Gallery
 from amidst.apps.cli.progress import step
 from amidst.coco.dataset import CocoDataset
-from amidst.coco.files import image_path, write_atomically
 from amidst.coco.results import Results
 from amidst.errors import ImageError, UsageError
-from amidst.inference.finding import expect_folder, find_images, is_image_name
 from amidst.inference.predict import (
     Prediction,
     dataset_category_ids,
-    dataset_sources,
     predict_images,
     to_results,
 )
-from amidst.inference.reading import Source
+from amidst.models.config import MaskConfig
 from amidst.models.weights import ModelInfo
+from amidst.training.setup import check_proposals
 
 app = new_app()
 
@@ -54,6 +52,10 @@ Ann = Annotated[
     typer.Option(help="Predict on the images of this COCO file instead of PATHs.", show_default=False),
 ]
 Images = Annotated[Path | None, typer.Option(help="Folder of the images of --ann.", show_default=False)]
+ProposalFile = Annotated[
+    Path | None,
+    typer.Option("--proposals", help="Fast R-CNN: proposals for --ann, as COCO results.", show_default=False),
+]
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="Write all detections here, as COCO results.", show_default=False),
@@ -75,6 +77,7 @@ def predict(
     words: Words = None,
     ann: Ann = None,
     images: Images = None,
+    proposals: ProposalFile = None,
     output: Output = None,
     draw: Draw = None,
     threshold: Threshold = 0.3,
@@ -96,42 +99,34 @@ def predict(
 
       amidst predict runs/mine --ann val.json --images images/ -o results.json
     """
-    model_name, paths = _model_and_paths(words or [], with_dataset=ann is not None)
-    if (ann is None) != (images is None):
-        raise UsageError("--ann and --images go together: the dataset file, and the folder of its images")
-    if ann is not None and paths:
-        raise UsageError(f"give either --ann or paths to photographs, not both (found {paths[0]})")
-    dataset = CocoDataset.load(ann) if ann is not None else CocoDataset()
-    if images is not None:
-        sources = dataset_sources(dataset, expect_folder(images))
-        names = {image_path(images, image.file_name): PurePath(image.file_name) for image in dataset.images}
-    else:
-        names = _picture_names(paths)
-        sources = [Source(path, None, index) for index, path in enumerate(names)]
+    model_name, paths = split_words(words or [], BUILT_IN, with_dataset=ann is not None)
+    inputs = read_inputs(paths, ann, images, proposals)
     place = choose_device(device)
     model, info = open_model(model_name, place)
-    category_ids = dataset_category_ids(info, dataset)
+    if isinstance(info.config, MaskConfig):
+        raise UsageError(f"{model_name} proposes masks: amidst propose {model_name} ...")
+    check_proposals(info.config, proposals is not None)
+    category_ids = dataset_category_ids(info, inputs.dataset or CocoDataset())
     batch_size = batch_size or (1 if place.type == "cpu" else GPU_BATCH)
-    work = Work(model, info, sources, names, category_ids, threshold, batch_size, workers)
+    work = Work(model, info, inputs, category_ids, threshold, batch_size, workers)
     results, broken = _predict(work, draw, as_json)
     if output is not None:
-        _write(output, results, None if ann is not None else [source.path for source in sources])
+        inputs.write(results, output)
         say(f"{len(results)} detections written to {output}")
     if draw is not None:
         say(f"pictures written to {draw}")
     if broken:
-        say(f"{len(broken)} of {len(sources)} images could not be read")
+        say(f"{len(broken)} of {len(inputs.sources)} images could not be read")
         raise typer.Exit(1)
 
 
 @dataclass(frozen=True)
 class Work:
-    """What to predict on, and how. `names` is the name that the picture of each photograph is drawn under."""
+    """What to predict on, and how."""
 
     model: nn.Module
     info: ModelInfo
-    sources: Sequence[Source]
-    names: dict[Path, PurePath]
+    inputs: Inputs
     category_ids: npt.NDArray[np.int64]  # (K,)
     threshold: float
     batch_size: int
@@ -142,33 +137,6 @@ class Work:
         """Name of each category id."""
         names = (str(category["name"]) for category in self.info.categories)
         return dict(zip(self.category_ids.tolist(), names, strict=True))
-
-
-def _model_and_paths(words: Sequence[str], with_dataset: bool) -> tuple[str, list[str]]:
-    """The first word is a model unless it is plainly something to look at."""
-    if not words:
-        if with_dataset:
-            return BUILT_IN, []
-        raise UsageError("name a photograph, or a model and photographs; see amidst predict --help")
-    first = words[0]
-    if with_dataset or is_model(first):  # with --ann there is nothing else that the first word could be
-        model, paths = first, list(words[1:])
-    elif is_image_name(first) or Path(first).exists():
-        model, paths = BUILT_IN, list(words)
-    else:
-        model, paths = first, list(words[1:])  # opening it tells what is wrong with it
-    if not paths and not with_dataset and is_model(model):
-        raise UsageError(f"nothing to look at: amidst predict {model} PATH... or --ann ANN.json --images DIR")
-    return model, paths
-
-
-def _picture_names(paths: Sequence[str]) -> dict[Path, PurePath]:
-    """Photographs to look at, each with the name its picture gets: relative to the folder it was found in."""
-    names: dict[Path, PurePath] = {}
-    for path in map(Path, paths):
-        for found in find_images([path]):
-            names.setdefault(found, found.relative_to(path) if path.is_dir() else PurePath(found.name))
-    return names
 
 
 def _predict(work: Work, draw: Path | None, as_json: bool) -> tuple[Results, list[Path]]:
@@ -187,11 +155,11 @@ def _predict(work: Work, draw: Path | None, as_json: bool) -> tuple[Results, lis
         gallery = Gallery(draw, work.category_names, work.threshold) if draw is not None else None
         if gallery is not None:
             stack.enter_context(gallery)
-        bar = stack.enter_context(step("predicting", len(work.sources)))
+        bar = stack.enter_context(step("predicting", len(work.inputs.sources)))
         predictions = predict_images(
             work.model,
             work.info,
-            work.sources,
+            work.inputs.sources,
             batch_size=work.batch_size,
             workers=work.workers,
             on_error=failing,
@@ -204,7 +172,7 @@ def _predict(work: Work, draw: Path | None, as_json: bool) -> tuple[Results, lis
             elif len(rows) < SHOWN_ROWS:
                 rows.append(_row(work, prediction, part))
             if gallery is not None:
-                name = work.names[prediction.path]
+                name = work.inputs.names[prediction.path]
                 boxes = prediction.detections.boxes_xyxy.numpy()
                 gallery.add(prediction.path, name, boxes, part.category_ids, part.scores, prediction.size_hw)
             bar.update(len(parts) + len(broken))
@@ -252,12 +220,3 @@ def _print_rows(rows: Sequence[tuple[str, str, str, str]], images: int) -> None:
         print_table("", ("image", "size", "objects", "best"), rows, right=("objects",))
     if images > len(rows):
         say(f"and {images - len(rows)} more images")
-
-
-def _write(output: Path, results: Results, files: Sequence[Path] | None) -> None:
-    """COCO results; for photographs without a dataset each record also names its file."""
-    if files is None:
-        results.save(output)
-        return
-    records = [record | {"file_name": str(files[record["image_id"]])} for record in results.to_builtins()]
-    write_atomically(output, json.dumps(records).encode())
