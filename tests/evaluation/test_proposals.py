@@ -145,7 +145,7 @@ def test_what_cannot_be_scored_is_refused() -> None:
         score_proposals(dataset, results, kind="boxes")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="not evaluated"):
         score_proposals(dataset, results, kind="bbox").ar(7)
-    with pytest.raises(DataError, match="boxes only"):
+    with pytest.raises(DataError, match="not every proposal has a mask"):
         score_proposals(dataset, results, kind="segm")
     with pytest.raises(DataError, match="image 9 does not exist"):
         score_proposals(dataset, results_of([(9, 1, (0, 0, 1, 1), 0.5)]))

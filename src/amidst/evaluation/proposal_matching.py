@@ -29,9 +29,8 @@ import numpy.typing as npt
 from amidst.coco import masks
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.proposals import image_order
-from amidst.coco.records import Annotation, Rle
+from amidst.coco.records import Annotation
 from amidst.coco.results import Results
-from amidst.errors import DataError
 from amidst.evaluation.segmentation import object_mask
 
 Floats = npt.NDArray[np.float64]
@@ -65,11 +64,12 @@ def find_pairs(
     """All pairs of an IoU of at least min_iou, image by image.
 
     kind: "bbox" takes the boxes of the proposals or, of masks alone, their tight boxes; "segm" the masks.
-    Raises DataError for a proposal in an unknown image, for missing masks, and for masks of another size
-    than their image.
+    Raises DataError for a proposal in an unknown image, for objects without masks, and for masks of another
+    size than their image.
     """
     results.check_against(dataset, categories=False)
-    order, offsets = image_order(results, image_ids := sorted(image.id for image in dataset.images))
+    image_ids = sorted(image.id for image in dataset.images)
+    order, offsets = image_order(results, np.array(image_ids, np.int64))
     boxes = results.boxes_xywh
     if kind == "bbox" and boxes is None:
         boxes = masks.boxes(results.rles or ())
@@ -111,9 +111,8 @@ def _mask_pairs(
     dataset: CocoDataset, results: Results, rows: Ints, objects: Sequence[Annotation], floor: float
 ) -> tuple[Ints, Ints, Floats]:
     """The same of masks."""
-    if results.rles is None:
-        raise DataError("the proposals have boxes only; score boxes", rule="missing-field")
-    found: list[Rle] = [results.rles[row] for row in rows.tolist()]
+    rles = results.rles or ()
+    found = [rles[row] for row in rows.tolist()]
     return _pairs_above(masks.iou(found, [object_mask(dataset, a) for a in objects]), floor)
 
 

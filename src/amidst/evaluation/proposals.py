@@ -23,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from amidst.coco.dataset import CocoDataset
+from amidst.coco.proposals import read_proposals
 from amidst.coco.results import Results
-from amidst.errors import UsageError
+from amidst.errors import DataError, UsageError
 from amidst.evaluation.params import AREA_RANGES, IOU_THRESHOLDS, AreaRange, Params
 from amidst.evaluation.proposal_matching import NEVER, Pairs, best_overlaps, find_pairs, ranks_of_finders
 
@@ -127,10 +128,10 @@ def score_proposals(
 ) -> ProposalSummary:
     """Scores proposals against a dataset; categories of either side do not matter.
 
-    kind: "bbox" compares boxes (of masks alone, their tight boxes), "segm" masks; by default masks where
-    there are any. at: any numbers of proposals an image. Raises UsageError for settings that make no
-    sense or a file that cannot be opened, and DataError for malformed records, proposals of unknown images,
-    and missing masks.
+    results: in memory, or a file, which is read in parts and checked as `coco.proposals` says. kind: "bbox"
+    compares boxes (of masks alone, their tight boxes), "segm" masks; by default masks where there are any.
+    at: any numbers of proposals an image. Raises UsageError for settings that make no sense or a file that
+    cannot be opened, and DataError for malformed records, proposals of unknown images, and missing masks.
     """
     if kind not in (None, "bbox", "segm"):
         raise UsageError(f"kind must be 'bbox' or 'segm', not {kind!r}")
@@ -138,9 +139,15 @@ def score_proposals(
         raise UsageError(f"`at` lists numbers of proposals from 1 on, not {list(at)}")
     params = Params(area_ranges=tuple(area_ranges), max_dets=tuple(sorted(set(at))), class_agnostic=True)
     truth = dataset if isinstance(dataset, CocoDataset) else CocoDataset.load(dataset)
-    found = results if isinstance(results, Results) else Results.load(results)
+    file = results if isinstance(results, (str, Path)) else None
+    if isinstance(results, (str, Path)):
+        found = read_proposals(results, truth, keep_masks=kind != "bbox")
+    else:
+        found = results if isinstance(results, Results) else Results.load(results)
     if kind is None:
         kind = "bbox" if found.rles is None or not len(found) else "segm"
+    if kind == "segm" and found.rles is None:
+        raise DataError("not every proposal has a mask; score boxes", file=file, rule="missing-field")
     pairs = find_pairs(truth, found, kind, min(MISSED_IOU, *CURVE_THRESHOLDS))
     return _summarize(truth, found, kind, params, pairs)
 

@@ -1,0 +1,97 @@
+"""Records of a JSON list that is too long to be held as text and as records at once.
+
+A file of five million proposals is half a gigabyte of text and two of records, and what is wanted of it are
+a few columns. The list is read in pieces of whole records: a piece ends between a `}` and a `, {`. Inside a
+record that has lists of objects, or text with such characters, this is no end of a record; the piece is then
+no JSON, which is noticed, and the rest of the file is read at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from amidst.coco import parsing
+from amidst.errors import DataError, UsageError
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+PIECE_BYTES = 1 << 23
+
+_BETWEEN = re.compile(rb"\s*,\s*(?=\{)")
+
+
+def stream_records(
+    path: Path, record_type: type[R], name: str, *, piece_bytes: int = PIECE_BYTES
+) -> Iterator[tuple[int, list[R]]]:
+    """The records of a file in parts, in order, each part with the index of its first record.
+
+    name: what a record is called in messages. Raises UsageError if the file cannot be opened, DataError
+    (file, record, rule) if it is no list or a record is malformed.
+    """
+    decoder = msgspec.json.Decoder(list[record_type])  # type: ignore[valid-type]
+    begun = 0
+    try:
+        for piece in _pieces(path, piece_bytes):
+            records = decoder.decode(piece)
+            yield begun, records
+            begun += len(records)
+    except msgspec.ValidationError as error:
+        raise _defect(str(error), begun, name, path) from None
+    except msgspec.DecodeError:
+        yield begun, _at_once(path, decoder, name)[begun:]
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _at_once(path: Path, decoder: msgspec.json.Decoder[list[R]], name: str) -> list[R]:
+    """All records of a file that is not to be cut into pieces, or the error for one that is not JSON."""
+    data = parsing.read_file(path)
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise _defect(str(error), 0, name, path) from None
+    except msgspec.DecodeError as error:
+        raise parsing.malformed(data, error, path) from None
+
+
+def _pieces(path: Path, piece_bytes: int) -> Iterator[bytes]:
+    """JSON lists that make up the list in the file."""
+    with path.open("rb") as file:
+        text = file.read(piece_bytes).removeprefix(b"\xef\xbb\xbf")
+        while more := file.read(piece_bytes):
+            cut = _last_cut(text)
+            if cut is None:
+                text += more
+                continue
+            stop, start = cut
+            yield text[:stop] + b"]"
+            text = b"[" + text[start:] + more
+        yield text
+
+
+def _last_cut(text: bytes) -> tuple[int, int] | None:
+    """Where the last record that is followed by another ends, and where that one begins."""
+    stop = text.rfind(b"}")
+    while stop >= 0:
+        between = _BETWEEN.match(text, stop + 1)
+        if between:
+            return stop + 1, between.end()
+        stop = text.rfind(b"}", 0, stop)
+    return None
+
+
+def _defect(problem: str, begun: int, name: str, file: Path) -> DataError:
+    """Turns msgspec's "Expected ... - at `$[17].bbox`" into the house's error."""
+    text, _, place = problem.partition(" - at `$")
+    found = re.match(r"\[(\d+)\]\.?(.*)`$", place)
+    if found is None:
+        return DataError(f"expected a list of {name} records: {text}", file=file, rule="wrong-type")
+    field = f"{found[2]}: {text}" if found[2] else text
+    rules = {"missing required": "missing-field", "out of range": "non-finite"}
+    rule = next((rule for words, rule in rules.items() if words in text), "wrong-type")
+    return DataError(field, file=file, record=f"{name} at index {begun + int(found[1])}", rule=rule)
