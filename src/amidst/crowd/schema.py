@@ -70,12 +70,14 @@ def flag_column(name: str) -> Column[bool]:
     return Column(name, Boolean, nullable=False, server_default=text("false"))
 
 
-# secret draws the places of known items in grids; it never leaves the database.
+# secret draws the places of known items in grids; it never leaves the database. catalogue_json repeats the
+# active categories as tasks show them, so that a lease reads one row.
 campaign = Table(
     "campaign",
     metadata,
     key_column(),
     text_column("config_json"),
+    text_column("catalogue_json", "[]"),
     text_column("state", "open"),  # open | paused
     text_column("secret"),
     int_column("created_at"),
@@ -345,11 +347,11 @@ decision = Table(
     key_column(),
     text_column("rule"),
     int_column("rule_version"),
-    int_column("subject_id"),
+    text_column("subject"),  # such as "cell/7"
     text_column("inputs_json"),
     text_column("outcome_json"),
     int_column("created_at"),
-    Index("ix_decision_subject", "rule", "subject_id"),
+    Index("ix_decision_subject", "rule", "subject"),
 )
 
 # (+) reverted_at is the one field that is set later

@@ -68,7 +68,7 @@ cell = Table(
     UniqueConstraint("image_id", "category_id"),
 )
 
-# A cross; answer_id None: the icon that stands in where nobody put one. dropped: "not here", confirmed.
+# A cross; answer_id None: the icon of labelling, which stands in where nobody put a cross.
 point = Table(
     "point",
     metadata,
@@ -118,7 +118,8 @@ coverage = Table(
     Column("point_id", Key, ForeignKey("point.id"), primary_key=True, autoincrement=False),
 )
 
-# (+) a word against a further mask: no_such_object | all_done | not_here | cannot_tell
+# (+) a word against a further mask: no_such_object | all_done | not_here | cannot_tell. points_json: the
+# points that it would close
 claim = Table(
     "claim",
     metadata,
@@ -126,8 +127,8 @@ claim = Table(
     link("cell_id", "cell", index=True),
     link("unit_id", "unit", index=True),
     link("answer_id", "answer", index=True),
-    link("point_id", "point", null=True),
     text_column("kind"),
+    text_column("points_json", "[]"),
 )
 
 # (+) one worker's word on one mask or region

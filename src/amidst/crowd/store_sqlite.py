@@ -1,0 +1,189 @@
+"""A campaign in one SQLite file: one process, one writing thread, many readers.
+
+Writing transactions wait in one queue, first come first served. Those that wait together share a commit:
+each runs inside a savepoint of its own, so that one that fails takes nothing with it, and all are
+acknowledged after the common commit has reached the disk (WAL, synchronous=FULL). Every writing transaction
+begins with BEGIN IMMEDIATE: one that reads first and then wants to write would be refused at once.
+
+A lock file beside the database keeps a second process out; the system frees it when the first one dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from amidst.errors import StoreUnavailable, UsageError
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+LARGEST_BATCH = 64  # transactions that share one commit
+READERS = 2
+
+
+class SqliteStore:
+    """See the module. Open with `store.open_store`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = _lock(path)
+        self._writer = _engine(path, "BEGIN IMMEDIATE")
+        self._reader = _engine(path, "BEGIN")
+        self._queue: SimpleQueue[tuple[Work[Any], Future[Any]] | None] = SimpleQueue()
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="crowd-read")
+        self._thread = threading.Thread(target=self._write_all, name="crowd-write", daemon=True)
+        self._thread.start()
+        self._closed = False
+
+    async def write(self, work: Work[T]) -> T:
+        """Runs a writing transaction; returns after its commit. Raises what `work` raises, or
+        StoreUnavailable.
+        """
+        if self._closed:
+            raise StoreUnavailable(f"{self._path} is closed")
+        future: Future[T] = Future()
+        self._queue.put((work, future))
+        return await asyncio.wrap_future(future)
+
+    async def read(self, work: Work[T]) -> T:
+        """Runs a transaction that reads, on a connection of its own. Raises as `write`."""
+        if self._closed:
+            raise StoreUnavailable(f"{self._path} is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, work)
+
+    async def close(self) -> None:
+        """Lets what waits finish; frees the file."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._thread.join)
+        self._threads.shutdown()
+        self._writer.dispose()
+        self._reader.dispose()
+        os.close(self._lock)
+
+    def _read(self, work: Work[T]) -> T:
+        try:
+            with self._reader.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            raise self._translated(error) from error
+
+    def _write_all(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch, last = [first], False
+            while len(batch) < LARGEST_BATCH:
+                try:
+                    job = self._queue.get_nowait()
+                except Empty:
+                    break
+                if job is None:
+                    last = True
+                    break
+                batch.append(job)
+            self._write(batch)
+            if last:
+                return
+
+    def _write(self, batch: list[tuple[Work[Any], Future[Any]]]) -> None:
+        outcomes: list[Callable[[], None]] = []
+        try:
+            with self._writer.begin() as connection:
+                for work, future in batch:
+                    outcomes.append(_outcome(connection, work, future))
+        except DBAPIError as error:  # nothing of the batch was written
+            self._writer.dispose()  # a connection made anew sees a repaired disk
+            failure = self._translated(error)
+            outcomes = [_raiser(future, failure) for _, future in batch]
+        except BaseException as error:
+            outcomes = [_raiser(future, error) for _, future in batch]
+        for tell in outcomes:
+            tell()
+
+    def _translated(self, error: DBAPIError) -> Exception:
+        if isinstance(error.orig, sqlite3.OperationalError | sqlite3.DatabaseError) and not isinstance(
+            error.orig, sqlite3.IntegrityError | sqlite3.ProgrammingError
+        ):
+            return StoreUnavailable(f"{self._path}: {error.orig}; nothing was written, try again")
+        return error
+
+
+def _outcome(connection: Connection, work: Work[T], future: Future[T]) -> Callable[[], None]:
+    """Runs one transaction of a batch. Raises DBAPIError if the whole batch is lost."""
+    if not future.set_running_or_notify_cancel():
+        return lambda: None
+    savepoint = connection.begin_nested()
+    try:
+        value = work(connection)
+    except DBAPIError as error:
+        if not isinstance(error.orig, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            raise
+        savepoint.rollback()
+        return _raiser(future, error)
+    except BaseException as error:
+        savepoint.rollback()
+        return _raiser(future, error)
+    savepoint.commit()
+    return lambda: future.set_result(value)
+
+
+def _raiser(future: Future[Any], error: BaseException) -> Callable[[], None]:
+    return lambda: None if future.cancelled() else future.set_exception(error)
+
+
+def _engine(path: Path, begin: str) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 10.0})
+
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # BEGIN is said below, by ourselves
+        for pragma in (
+            "busy_timeout = 10000",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "cache_size = -65536",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", start)
+    return engine
+
+
+def _lock(path: Path) -> int:
+    """An open file, locked for this process. Raises UsageError if another one has it."""
+    beside = path.with_name(path.name + ".lock")
+    try:
+        handle = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreUnavailable(f"{beside}: {error.strerror}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(handle)
+        raise UsageError(
+            f"{path} is in use by process {holder}; SQLite serves one process, PostgreSQL serves many"
+        ) from None
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+    except OSError:
+        pass  # the number is for people; the lock holds without it
+    return handle
