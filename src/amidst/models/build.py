@@ -7,16 +7,31 @@ from typing import Any
 
 from torch import nn
 
-from amidst.models.config import DeepMaskConfig, ModelConfig, RetinaNetConfig, SharpMaskConfig
+from amidst.models.config import (
+    DeepMaskConfig,
+    FasterRCNNConfig,
+    FastRCNNConfig,
+    ModelConfig,
+    RetinaNetConfig,
+    RPNConfig,
+    SharpMaskConfig,
+)
+from amidst.models.fpn import COARSEST
+from amidst.models.rcnn_maps import SINGLE
 from amidst.models.retinanet import RetinaNet
+from amidst.models.rpn import RPN
 
 FAMILIES: dict[type[Any], Callable[[Any], nn.Module]] = {
     RetinaNetConfig: RetinaNet,
+    RPNConfig: RPN,
 }
 
 # Layers shaped by the number of classes: they start anew where a network is taken over for other classes.
 CLASS_LAYERS: dict[type[Any], tuple[str, ...]] = {
     RetinaNetConfig: ("class_subnet.predict",),
+    RPNConfig: (),
+    FastRCNNConfig: ("region_head.class_logits", "region_head.box_codes"),
+    FasterRCNNConfig: ("region_head.class_logits", "region_head.box_codes"),
 }
 
 
@@ -27,6 +42,8 @@ def build_model(config: ModelConfig) -> nn.Module:
 
 def size_divisor(config: ModelConfig) -> int:
     """What both sides of a padded batch are multiples of: the coarsest stride, 128 for P7."""
+    if isinstance(config, RPNConfig | FastRCNNConfig | FasterRCNNConfig) and config.maps != "pyramid":
+        return int(2 ** SINGLE.get(config.maps, COARSEST))
     if isinstance(config, DeepMaskConfig | SharpMaskConfig):
         return 1  # they pad each scale of the image by themselves
     return int(2**config.fpn.max_level)

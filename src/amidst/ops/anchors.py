@@ -7,9 +7,11 @@ size = base * stride * 2^(k/n), k = 0..n-1, and for an aspect r = height / width
 
     width = size / sqrt(r)        height = size * sqrt(r)        (area size^2)
 
+The RPN names the sizes of each level instead, one on a pyramid and all on a single map.
+
 Cell (i, j) has its centre at ((j + .5) * stride, (i + .5) * stride). Nothing is rounded.
 
-Order: A runs octave-major, then aspect; N runs row by row, then column, then A. A head's output
+Order: A runs by octave (or size), then aspect; N runs row by row, then column, then A. A head's output
 (B, A*K, h, w), permuted to (B, h, w, A, K) and flattened to (B, N, K), is in the same order.
 """
 
@@ -60,5 +62,20 @@ def grid_anchors(
     levels = []
     for feature_hw, stride in zip(features_hw, strides, strict=True):
         cell = cell_anchors(base * stride, octave_scales, aspects)
+        levels.append(place_anchors(cell.to(device), feature_hw, stride))
+    return levels
+
+
+def grid_anchors_of_sizes(
+    features_hw: Sequence[tuple[int, int]],
+    strides: Sequence[int],
+    sizes: Sequence[Sequence[float]],
+    aspects: Sequence[float],
+    device: torch.device | str | None = None,
+) -> list[Tensor]:
+    """As `grid_anchors`, where level l has anchors of the sides `sizes[l]` in pixels: A = sizes * aspects."""
+    levels = []
+    for feature_hw, stride, sides in zip(features_hw, strides, sizes, strict=True):
+        cell = torch.cat([cell_anchors(side, 1, aspects) for side in sides])
         levels.append(place_anchors(cell.to(device), feature_hw, stride))
     return levels

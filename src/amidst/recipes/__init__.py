@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amidst.errors import UsageError
-from amidst.recipes import retinanet, smoke
+from amidst.recipes import rcnn, retinanet, smoke
 from amidst.recipes.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {
@@ -11,6 +11,8 @@ RECIPES: dict[str, Recipe] = {
     "retinanet_r101_fpn_1.5x": retinanet.R101_FPN_1_5X,
     "retinanet_r50_fpn": retinanet.R50_FPN,
     "retinanet_lite_320": retinanet.LITE_320,
+    "rpn_r50_fpn": rcnn.RPN_R50_FPN,
+    "rpn_lite": rcnn.RPN_LITE,
     "smoke": smoke.SMOKE,
 }
 
