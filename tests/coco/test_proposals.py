@@ -98,7 +98,7 @@ def test_masks_give_tight_boxes_where_there_is_no_box(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (record(5), r"image 5 does not exist in the dataset \(1 such proposals\) \[unknown-image\]"),
+        (record(5), r"image 5 does not exist in the dataset \[unknown-image\]"),
         (record(10), r"image 10 does not exist"),
         (record(score=None), r"missing required field `score` \[missing-field\]"),
         (record(score="high"), r"score: Expected `float`, got `str`"),

@@ -237,10 +237,10 @@ class _Frames:
             if np.any(which):
                 row = int(np.argmax(which))
                 box = [round(v, 3) for v in boxes_xywh[row].tolist()]
-                text = problem.format(image=image_ids[row], box=box, many=int(np.sum(which)))
+                text = problem.format(image=image_ids[row], box=box)
                 raise _at(begun + row, text, rule)
 
-        refuse(~known, "unknown-image", "image {image} does not exist in the dataset ({many} such proposals)")
+        refuse(~known, "unknown-image", "image {image} does not exist in the dataset")
         refuse((boxes_xywh[:, 2:] <= 0).any(axis=1), "zero-size", "the box {box} (x, y, w, h) has no area")
         low, high = self.clipped(image_ids, boxes_xywh)
         outside = (high.astype(np.float32) <= low.astype(np.float32)).any(axis=1)
