@@ -16,6 +16,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -76,7 +77,7 @@ def install(app: FastAPI, translation: Translation) -> None:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _unforeseen)
+    app.add_middleware(LastResort)
     for kind, (status, code) in translation.items():
         app.add_exception_handler(kind, _translated(status, code))
 
@@ -100,9 +101,29 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return refuse(Refusal(422, f"{place}: {first['msg']}"))
 
 
-async def _unforeseen(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return refuse(Refusal(500, "the server failed; the operator finds the reason in its log", "failure"))
+class LastResort:
+    """The layer below the security headers in which every other exception ends."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI asks."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception:
+            if begun or scope["type"] != "http":
+                raise
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            refusal = Refusal(500, "the server failed; the operator finds the reason in its log", "failure")
+            await refuse(refusal)(scope, receive, send)
 
 
 def _translated(status: int, code: str) -> Handler:
