@@ -71,7 +71,7 @@ def test_equal_to_matching_by_score_for_every_number_of_proposals(levels: int) -
     """With ties, crowds and ignored objects; the N best find what the matching of all gives ranks below N."""
     draw, refused = np.random.default_rng(levels), 0
     for _ in range(150):
-        shape = int(draw.integers(0, 12)), int(draw.integers(0, 8))
+        shape = int(draw.integers(0, 14)), int(draw.integers(0, 12))
         iou = draw.integers(0, levels + 1, shape) / levels
         crowd = draw.random(shape[1]) < 0.2
         ignored = crowd | (draw.random(shape[1]) < 0.3)
