@@ -30,6 +30,7 @@ ALLOWED: dict[str, set[str]] = {
 TORCH_FREE = NUMPY_WING | {"errors", "config", "data", "coco", "recipes"}
 TORCH_FREE_FILES = {
     "models/config.py",
+    "models/config_fpn_masks.py",
     "models/config_masks.py",
     "models/config_parts.py",
     "models/config_rcnn.py",

@@ -11,12 +11,17 @@ from amidst.models.config import (
     DeepMaskConfig,
     FasterRCNNConfig,
     FastRCNNConfig,
+    FPNMasksConfig,
     ModelConfig,
     RetinaNetConfig,
     RPNConfig,
     SharpMaskConfig,
 )
+from amidst.models.deepmask import DeepMask
+from amidst.models.fast_rcnn import FastRCNN
+from amidst.models.faster_rcnn import FasterRCNN
 from amidst.models.fpn import COARSEST
+from amidst.models.fpn_masks import FPNMasks
 from amidst.models.rcnn_maps import SINGLE
 from amidst.models.retinanet import RetinaNet
 from amidst.models.rpn import RPN
@@ -24,12 +29,19 @@ from amidst.models.rpn import RPN
 FAMILIES: dict[type[Any], Callable[[Any], nn.Module]] = {
     RetinaNetConfig: RetinaNet,
     RPNConfig: RPN,
+    FastRCNNConfig: FastRCNN,
+    FasterRCNNConfig: FasterRCNN,
+    DeepMaskConfig: DeepMask,
+    FPNMasksConfig: FPNMasks,
 }
 
 # Layers shaped by the number of classes: they start anew where a network is taken over for other classes.
 CLASS_LAYERS: dict[type[Any], tuple[str, ...]] = {
     RetinaNetConfig: ("class_subnet.predict",),
     RPNConfig: (),
+    DeepMaskConfig: (),
+    SharpMaskConfig: ("refine.",),  # all that a SharpMask has beyond the DeepMask that it takes over
+    FPNMasksConfig: (),
     FastRCNNConfig: ("region_head.class_logits", "region_head.box_codes"),
     FasterRCNNConfig: ("region_head.class_logits", "region_head.box_codes"),
 }

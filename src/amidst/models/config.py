@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from amidst.models.config_masks import DeepMaskConfig, FPNMasksConfig, SharpMaskConfig
+from amidst.models.config_fpn_masks import FPNMasksConfig
+from amidst.models.config_masks import DeepMaskConfig, SharpMaskConfig
 from amidst.models.config_parts import (
     CAFFE_PIXELS,
     EFFICIENTNET_LITE_PIXELS,

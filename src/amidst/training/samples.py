@@ -192,7 +192,7 @@ def _objects(
         size_hw = (image.height, image.width)
         rles = tuple(
             masks.from_segmentation(annotation.segmentation, size_hw)
-            for annotation, keep in zip(usable, kept.tolist(), strict=True)
+            for annotation, keep in zip(usable, np.atleast_1d(kept), strict=True)
             if keep and annotation.segmentation is not None
         )
     return Objects(boxes[kept].astype(np.float32), index[kept], rles)
