@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from amidst.coco import CocoDataset, Image, Results, masks
-from amidst.coco.proposals import MAX_PER_IMAGE, Proposals, image_order, read_proposals
+from amidst.coco.proposals import MAX_PER_IMAGE, Proposals, has_masks, image_order, read_proposals
 from amidst.errors import DataError, UsageError
 
 DATASET = CocoDataset((Image(7, 40, 30, "a"), Image(0, 20, 20, "b"), Image(9, 10, 10, "c")))
@@ -173,3 +173,12 @@ def test_order_by_image_score_category_and_record() -> None:
     order, offsets = image_order(results, np.array([0, 7, 9]))
     assert order.tolist() == [1, 3, 2, 4, 0]
     assert offsets.tolist() == [0, 1, 5, 5]
+
+
+def test_whether_every_proposal_has_a_mask(tmp_path: Path) -> None:
+    mask = rle_of(slice(4, 10), slice(2, 5))
+    assert has_masks(written(tmp_path, [])) is None
+    assert has_masks(written(tmp_path, [record(segmentation=mask), record(bbox=None, segmentation=mask)]))
+    assert has_masks(written(tmp_path, [record(segmentation=mask), record()])) is False
+    with pytest.raises(UsageError, match="cannot read"):
+        has_masks(tmp_path / "none.json")

@@ -52,6 +52,10 @@ class _Proposal(msgspec.Struct, gc=False):
     segmentation: Rle | None = None
 
 
+class _Masked(msgspec.Struct, gc=False):
+    segmentation: Rle | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Proposals:
     """Boxes by image, in each by descending score: read-only columns.
@@ -153,6 +157,19 @@ def read_proposals(
     if len(others):
         logger.warning("%s: proposals of %d categories are taken as of none", file, len(others))
     return results
+
+
+def has_masks(path: str | Path) -> bool | None:
+    """Whether every proposal of a file has a mask; None for a file without proposals.
+
+    Raises as `read_proposals`, for a file that is no list of records.
+    """
+    found: bool | None = None
+    for _, records in stream_records(Path(path), _Masked, "proposal"):
+        if any(record.segmentation is None for record in records):
+            return False
+        found = found or bool(records) or None
+    return found
 
 
 def image_order(results: Results, image_ids: Ids) -> tuple[Ids, Ids]:

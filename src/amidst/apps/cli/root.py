@@ -32,6 +32,7 @@ COMMANDS = {
     "train": "Train a detector on a COCO-format dataset.",
     "predict": "Detect objects in photographs, folders or a dataset.",
     "evaluate": "Score a results file with the COCO metric.",
+    "recall": "Score proposals: average recall, its area, and their curves.",
     "analyse": "Error types, PASCAL's AP, shape masks, transfer between datasets.",
     "report": "Write the HTML report of a training run.",
     "weights": "List and download weights.",
