@@ -1,4 +1,4 @@
-"""What goes into a detector for training and what comes out of it.
+"""What goes into a network for training and what comes out of it.
 
 Shapes: B images, L pyramid levels, n_l anchors of level l, K classes, G objects of an image, D detections of
 an image. Boxes are `xyxy` pixels of the resized image, classes are indices 0..K-1. Crowd regions are not
@@ -55,3 +55,26 @@ class DenseOutputs:
     class_logits: tuple[Tensor, ...]  # L of (B, n_l, K)
     box_codes: tuple[Tensor, ...]  # L of (B, n_l, 4)
     anchors_xyxy: tuple[Tensor, ...]  # L of (n_l, 4), the same for all images
+
+
+@dataclass(frozen=True)
+class PatchTarget:
+    """What DeepMask learns from one patch (C.2): the mask of its object, or whether there is one."""
+
+    mask: Tensor | None = None  # (g, g) int8 of -1 and +1
+    label: int | None = None  # +1 an object, centred, whole and of the right size; -1 none
+
+
+@dataclass(frozen=True)
+class MaskProposals:
+    """The mask proposals for one image by descending score; N may be 0.
+
+    A mask is `logits` enlarged to its window and cut at a threshold; a window may leave the image.
+    """
+
+    scores: Tensor  # (N,) float32
+    logits: Tensor  # (N, m, m) float32
+    windows_xyxy: Tensor  # (N, 4) float32
+
+    def __len__(self) -> int:
+        return int(self.scores.shape[0])

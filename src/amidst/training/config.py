@@ -22,6 +22,18 @@ class ResizeConfig(Config, frozen=True):
     long: int = 1333
 
 
+class PatchConfig(Config, frozen=True):
+    """Drawing of patches for DeepMask and SharpMask (C.2)."""
+
+    per_image: int = 4  # patches of each image of a batch
+    score_share: float = 0.5  # of the batches that teach the score; the others teach the mask
+    positive_share: float = 0.5  # of the patches of a score batch that show an object
+    shift: float = 16.0  # pixels of the patch by which an object may be off its centre
+    octaves: float = 0.25  # by which its size may be off
+    flip: float = 0.5
+    jitter_scores: bool = True  # shift and size also where the score is learnt (paper); the release does not
+
+
 class DataConfig(Config, frozen=True):
     """Sampling and augmentation (J.1)."""
 
@@ -34,6 +46,7 @@ class DataConfig(Config, frozen=True):
         None  # side of the view over side of the image: crop < 1 < canvas
     )
     aspect_grouping: bool = True
+    patches: PatchConfig = PatchConfig()  # of DeepMask and SharpMask alone
     workers: int = 2
 
 

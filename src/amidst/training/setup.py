@@ -19,7 +19,7 @@ from amidst.coco.proposals import Proposals
 from amidst.config import to_builtins
 from amidst.errors import UsageError, WeightsError
 from amidst.models.build import CLASS_LAYERS, build_model, size_divisor
-from amidst.models.config import FastRCNNConfig, MaskConfig, ModelConfig, ProposalConfig
+from amidst.models.config import DeepMaskConfig, FastRCNNConfig, MaskConfig, ModelConfig, ProposalConfig
 from amidst.models.pretrained import load_backbone
 from amidst.models.weights import load_model
 from amidst.training import checkpoint, distributed
@@ -32,6 +32,7 @@ from amidst.training.precision import resolve
 from amidst.training.samples import Sample, Samples
 from amidst.training.schedule import base_rate, images_per_update, total_updates
 from amidst.training.transforms import draw, draw_resize, make_inputs, output_hw
+from amidst.training.triplets import make_patches
 from amidst.training.update import Learner, Prepared
 
 logger = logging.getLogger(__name__)
@@ -240,6 +241,11 @@ def batch_stream(run: Run) -> BatchStream:
 def prepare_batch(run: Run, samples: list[Sample]) -> Prepared:
     """Augmented network input of the present micro-step."""
     data, seed, number = run.experiment.data, run.experiment.train.seed, run.micro_step
+    image_ids = tuple(sample.image_id for sample in samples)
+    if isinstance(run.experiment.model, DeepMaskConfig):
+        places = range(run.place.rank, data.batch_size, run.place.world)
+        patches = make_patches(samples, run.experiment.model, data.patches, seed, number, places)
+        return Prepared(*patches, image_ids)
     rule = draw_resize(data, seed, number)
     draws = [draw(data, seed, number, place) for place in range(data.batch_size)]
     at_least_hw = (0, 0)
@@ -256,4 +262,4 @@ def prepare_batch(run: Run, samples: list[Sample]) -> Prepared:
         run.divisor,
         at_least_hw,
     )
-    return Prepared(images, targets, tuple(sample.image_id for sample in samples))
+    return Prepared(images, targets, image_ids)
