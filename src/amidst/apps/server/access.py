@@ -7,7 +7,7 @@ added; the same names stand in the OpenAPI document as `x-roles`, from which the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -91,11 +91,19 @@ class Gate:
         """Ask the database again about everyone; after every change of sessions, roles and states."""
         self._remembered.clear()
 
-    def require(self, roles: Roles) -> Callable[[Request], Awaitable[None]]:
-        """The check before a route. Raises Refusal: 401 without a session, 403 for another site or role."""
+    def require(self, roles: Roles, queries: Sequence[str] = ()) -> Callable[[Request], Awaitable[None]]:
+        """The check before a route.
+
+        Raises Refusal: 401 without a session, 403 for another site or role, 422 for a query parameter that is
+        not among `queries` (filters are on a white list, and a misspelt one is not ignored).
+        """
+        allowed = frozenset(queries)
 
         async def check(request: Request) -> None:
             check_origin(request, self.public_origin)
+            if not allowed.issuperset(request.query_params):
+                names = ", ".join(sorted(allowed)) or "none"
+                raise Refusal(422, f"unknown query parameter; this route takes: {names}")
             if not roles:
                 return
             session = await self.session(request)
@@ -149,9 +157,20 @@ class Routes:
     router: APIRouter = field(default_factory=APIRouter)
 
     def add(
-        self, method: str, path: str, endpoint: Endpoint, roles: Roles, body: Any = None, status: int = 200
+        self,
+        method: str,
+        path: str,
+        endpoint: Endpoint,
+        roles: Roles,
+        body: Any = None,
+        *,
+        queries: Sequence[str] = (),
+        status: int = 200,
     ) -> None:
-        """A route; its first line of documentation becomes its summary. body: the type it reads."""
+        """A route; its first line of documentation becomes its summary.
+
+        body: the type it reads. queries: the query parameters it takes. status: of its success.
+        """
         names: list[str] = [*sorted(roles)] or ["anyone"]
         extra: dict[str, Any] = {"x-roles": names, **(described(body) if body is not None else {})}
         if roles:
@@ -160,7 +179,7 @@ class Routes:
             path,
             endpoint,
             methods=[method],
-            dependencies=[Depends(self.gate.require(roles))],
+            dependencies=[Depends(self.gate.require(roles, queries))],
             response_model=None,
             status_code=status,
             summary=(endpoint.__doc__ or "").strip().partition("\n")[0],

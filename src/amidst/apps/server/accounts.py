@@ -10,9 +10,9 @@ each server keeps its accounts in its own database.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar, get_args
+from typing import Literal, Protocol, TypeVar, get_args
 
 import msgspec
 from sqlalchemy import Connection, Table, func, select
@@ -226,7 +226,12 @@ class Accounts:
         self.note(connection, by, "account.role", str(account), {"before": before, "after": role})
 
     def note(
-        self, connection: Connection, who: int | None, action: str, subject: str, details: dict[str, Any]
+        self,
+        connection: Connection,
+        who: int | None,
+        action: str,
+        subject: str,
+        details: Mapping[str, object],
     ) -> None:
         """A row of the audit."""
         connection.execute(

@@ -48,14 +48,14 @@ class AccountRoutes:
     def router(self) -> APIRouter:
         """The routes."""
         routes = Routes(self._gate)
-        routes.add("GET", "/api/accounts", self.accounts, MANAGERS)
+        routes.add("GET", "/api/accounts", self.accounts, MANAGERS, queries=("after", "limit"))
         routes.add("POST", "/api/accounts/{account}/role", self.role, MANAGERS, RoleBody)
         routes.add("POST", "/api/accounts/{account}/link", self.link, MANAGERS)
         routes.add("POST", "/api/accounts/{account}/sign-out", self.sign_out, MANAGERS)
         routes.add("GET", "/api/invitations", self.invitations, MANAGERS)
         routes.add("POST", "/api/invitations", self.invite, MANAGERS, InvitationBody, status=201)
         routes.add("POST", "/api/invitations/{link}/withdraw", self.withdraw, MANAGERS)
-        routes.add("GET", "/api/audit", self.audit, MANAGERS)
+        routes.add("GET", "/api/audit", self.audit, MANAGERS, queries=("after", "limit"))
         return routes.router
 
     async def accounts(self, after: After = 0, limit: Limit = 500) -> Response:

@@ -1,0 +1,56 @@
+"""Running an application: a socket, Uvicorn, and an end that loses nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from amidst.errors import UsageError
+
+BACKLOG = 2048
+GRACE_S = 10  # for requests that are being answered when the server is asked to stop
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises UsageError."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen(BACKLOG)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"cannot listen on {host} port {port}: {reason}") from None
+    return bound
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server that listens on `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def make_server(app: FastAPI, *, behind_proxy: bool = False) -> uvicorn.Server:
+    """A server that is not yet running; `await server.serve(sockets=[bind(...)])` runs it.
+
+    behind_proxy: trust what a proxy on this machine says of addresses; else nobody can claim another one.
+    """
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            ws="none",
+            lifespan="on",
+            server_header=False,
+            proxy_headers=behind_proxy,
+            forwarded_allow_ips="127.0.0.1" if behind_proxy else None,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )
