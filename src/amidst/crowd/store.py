@@ -21,19 +21,22 @@ from amidst.errors import UsageError
 Store = SqliteStore | PostgresStore
 
 
-async def open_store(where: str | Path, *, create: bool = False) -> Store:
+async def open_store(where: str | Path, *, create: bool = False, read_only: bool = False) -> Store:
     """The database of a campaign, brought to the current schema.
 
     where: a file, or postgresql://user:password@host:port/database. create: make the tables in a place that
-    has none. Raises UsageError if there is no campaign, if the schema is of a later version of amidst, or if
-    another process holds the SQLite file; StoreUnavailable if it cannot be reached.
+    has none. read_only: an SQLite file may then be in use by another process. Raises UsageError if there is
+    no campaign, if the schema is of a later version of amidst, or if another process holds the SQLite file;
+    StoreUnavailable if it cannot be reached.
     """
-    store = _connect(where, create)
+    store = _connect(where, create, read_only)
     try:
         version = await store.read(_version)
         if version is None and not create:
             raise UsageError(f"{where}: no campaign here; make one with `amidst crowd init`")
         if version != HEAD:
+            if read_only:
+                raise UsageError(f"{where}: made by another version of amidst; `amidst crowd serve` it once")
             await store.write(upgrade)
     except BaseException:
         await store.close()
@@ -41,7 +44,7 @@ async def open_store(where: str | Path, *, create: bool = False) -> Store:
     return store
 
 
-def _connect(where: str | Path, create: bool) -> Store:
+def _connect(where: str | Path, create: bool, read_only: bool) -> Store:
     if isinstance(where, str) and "://" in where:
         if not where.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
             raise UsageError(f"expected a file or postgresql://..., got {where.partition('://')[0]}://...")
@@ -50,7 +53,7 @@ def _connect(where: str | Path, create: bool) -> Store:
     if not create and not path.is_file():
         raise UsageError(f"{path}: no campaign here; make one with `amidst crowd init`")
     path.parent.mkdir(parents=True, exist_ok=True)
-    return SqliteStore(path)
+    return SqliteStore(path, read_only=read_only)
 
 
 def _version(connection: Connection) -> str | None:

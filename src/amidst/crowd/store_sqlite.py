@@ -36,9 +36,9 @@ READERS = 2
 class SqliteStore:
     """See the module. Open with `store.open_store`."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = _lock(path)
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._path, self._read_only = path, read_only
+        self._lock = None if read_only else _lock(path)
         self._writer = _engine(path, "BEGIN IMMEDIATE")
         self._reader = _engine(path, "BEGIN")
         self._queue: SimpleQueue[tuple[Work[Any], Future[Any]] | None] = SimpleQueue()
@@ -53,6 +53,8 @@ class SqliteStore:
         """
         if self._closed:
             raise StoreUnavailable(f"{self._path} is closed")
+        if self._read_only:
+            raise StoreUnavailable(f"{self._path} was opened for reading")
         future: Future[T] = Future()
         self._queue.put((work, future))
         return await asyncio.wrap_future(future)
@@ -73,7 +75,8 @@ class SqliteStore:
         self._threads.shutdown()
         self._writer.dispose()
         self._reader.dispose()
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
 
     def _read(self, work: Work[T]) -> T:
         try:
