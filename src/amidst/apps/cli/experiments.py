@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from amidst.config import override
 from amidst.errors import UsageError
@@ -14,10 +14,15 @@ from amidst.training.config import Experiment
 
 def find_recipe(name: str) -> Recipe:
     """The recipe `name`. Raises UsageError with the nearest name for one that does not exist."""
-    near = difflib.get_close_matches(name, RECIPES, n=1)
-    if name not in RECIPES and near:
-        raise UsageError(f"no recipe called {name!r}; did you mean {near[0]!r}? (amidst recipes lists all)")
+    if name not in RECIPES and (hint := nearest(name, RECIPES)):
+        raise UsageError(f"no recipe called {name!r}{hint} (amidst recipes lists all)")
     return recipe(name)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: "; did you mean 'x'?", or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def make_experiment(name: str, assignments: Sequence[str], seed: int | None = None) -> Experiment:

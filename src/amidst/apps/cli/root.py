@@ -30,6 +30,7 @@ COMMANDS = {
     "collect": "Choose categories, plan searches, fetch photographs that may be used.",
     "recipes": "List the training recipes, or show one with all its settings.",
     "train": "Train a detector on a COCO-format dataset.",
+    "study": "Train the configurations of a table of the thesis, and compare.",
     "predict": "Detect objects in photographs, folders or a dataset.",
     "evaluate": "Score a results file with the COCO metric.",
     "recall": "Score proposals: average recall, its area, and their curves.",

@@ -71,11 +71,11 @@ def train(
       amidst train smoke --train train.json --val val.json --images images/ --run runs/try
       --set schedule.iterations=50 --set data.resize.short=160
     """
-    experiment = _resolved(make_experiment(recipe, settings or [], seed))
+    experiment = with_model_file(make_experiment(recipe, settings or [], seed))
     job = Job(
         experiment=experiment,
-        train=_split(ann, images, proposals),
-        val=_split(val, val_images or images, val_proposals),
+        train=open_split(ann, images, proposals),
+        val=open_split(val, val_images or images, val_proposals),
         run_dir=run,
         device=device,
         resume=resume,
@@ -91,14 +91,15 @@ def train(
         say(f"  amidst predict {run} PHOTO... --draw out/")
 
 
-def _split(ann: Path, images: Path, proposals: Path | None) -> Split:
+def open_split(ann: Path, images: Path, proposals: Path | None = None) -> Split:
+    """A dataset with the folder of its images and, for Fast R-CNN, proposals."""
     dataset = CocoDataset.load(ann)
     found = None if proposals is None else Proposals.load(proposals, dataset)
     return Split(dataset, expect_folder(images), ann, found)
 
 
-def _resolved(experiment: Experiment) -> Experiment:
-    """With the file of a built-in model in place of its name."""
+def with_model_file(experiment: Experiment) -> Experiment:
+    """With the file of a built-in model to start from in place of its name."""
     if experiment.init.model is None:
         return experiment
     init = msgspec.structs.replace(experiment.init, model=str(resolve_model(experiment.init.model)))
