@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from amidst.coco import Annotation, Category, CocoDataset, Image, Results
+from amidst.coco import Annotation, Category, CocoDataset, Image, Results, Rle, masks
 from amidst.errors import DataError, UsageError
 from amidst.evaluation.params import AREA_RANGES
 from amidst.evaluation.proposals import (
@@ -135,6 +136,37 @@ def test_numbers_by_name_and_as_json() -> None:
     assert tree["recall_by_iou"]["all"]["5"] == summary.recalls(5).tolist()
     assert tree["ar_by_count"]["counts"] == sorted({5, 2, *AUC_COUNTS})
     assert "ar_by_count" not in summary.to_builtins(curves=False)
+
+
+def test_files_score_as_their_contents(tmp_path: Path) -> None:
+    dataset, results = dataset_of(GOLDEN_OBJECTS), results_of(GOLDEN_DETECTIONS)
+    dataset.save(tmp_path / "truth.json")
+    results.save(tmp_path / "found.json")
+    inside = score_proposals(dataset, results)
+    by_file = score_proposals(tmp_path / "truth.json", str(tmp_path / "found.json"))
+    assert by_file.to_builtins() == inside.to_builtins()
+    assert score_proposals(dataset, results.to_builtins()).to_builtins() == inside.to_builtins()
+    with pytest.raises(DataError, match=r"found\.json: not every proposal has a mask"):
+        score_proposals(dataset, tmp_path / "found.json", kind="segm")
+
+
+def test_masks_and_their_tight_boxes() -> None:
+    """Halves of the same square: boxes of IoU .5; of a triangle in it the tight box is the square's."""
+    square = np.zeros((3, 40, 40), np.uint8)
+    square[0, :20, :20] = square[1, :10, :20] = square[2, :20, :20] = 1
+    square[2, np.tril_indices(20, -1)[0], np.tril_indices(20, -1)[1]] = 0
+    whole, half, triangle = masks.encode(square)
+    truth = Annotation(1, 1, 1, (0, 0, 20, 20), 400, segmentation=whole)
+    dataset = CocoDataset((Image(1, 40, 40, "a"),), (truth,), (Category(1, "one"),))
+
+    def scored(rle: Rle, kind: Any) -> list[float]:
+        one = Results(np.ones(1), np.ones(1), np.ones(1), None, (rle,))
+        return score_proposals(dataset, one, kind=kind).recalls(1).tolist()
+
+    assert scored(half, "bbox") == scored(half, "segm") == [1.0] + [0.0] * 10
+    assert scored(triangle, "bbox") == [1.0] * 11
+    assert scored(triangle, "segm") == [1.0] + [0.0] * 10  # 210 of 400 pixels
+    assert scored(triangle, None) == scored(triangle, "segm")
 
 
 def test_what_cannot_be_scored_is_refused() -> None:

@@ -4,6 +4,7 @@ from amidst.coco.classes import ClassMap
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.findings import Finding, Report
 from amidst.coco.images import image_size, read_image
+from amidst.coco.proposals import Proposals
 from amidst.coco.records import Annotation, Box, Category, Image, Polygons, Rle, Segmentation
 from amidst.coco.results import Results
 
@@ -16,6 +17,7 @@ __all__ = [
     "Finding",
     "Image",
     "Polygons",
+    "Proposals",
     "Report",
     "Results",
     "Rle",

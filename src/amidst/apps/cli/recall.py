@@ -64,7 +64,7 @@ def recall(
     """
     files, numbers = _named_files(proposals), _numbers(at)
     dataset = CocoDataset.load(ann)
-    if kind is None:
+    if kind is None and len(files) > 1:
         kind = _common_kind(list(files.values()))
     summaries = {name: score_proposals(dataset, file, kind=kind, at=numbers) for name, file in files.items()}
     documents = {name: summary.to_builtins() for name, summary in summaries.items()}
