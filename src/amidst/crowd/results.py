@@ -24,6 +24,15 @@ class Ticket(Wire, frozen=True):
     task: Task
 
 
+class HeldTicket(Wire, frozen=True):
+    """A ticket that a worker has out."""
+
+    id: int
+    stage: Stage
+    issued_at: int
+    expires_at: int
+
+
 class NoWork(Wire, frozen=True):
     """Why there is none: nothing is open for this worker, too many tickets are held, the stage is off, the
     worker may not work, the gate of every category is closed for now, or the stage lacks known items."""

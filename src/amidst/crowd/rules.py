@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from amidst.curation.selection import Proposal, SelectionSettings, Vote, select
 
@@ -102,23 +103,46 @@ def prior(points: Sequence[tuple[float, float]], radius: float) -> tuple[float, 
     return points[int(best)]
 
 
-def clusters(apart: np.typing.NDArray[np.float64], radius: float) -> np.typing.NDArray[np.int64]:
+def clusters(apart: npt.NDArray[np.float64], radius: float) -> npt.NDArray[np.int64]:
     """(P,) number of the cluster of each point, from distances (P, P); chains of near points are one."""
+    near = apart <= radius
     label = np.full(len(apart), -1, dtype=np.int64)
-    number = 0
     for start in range(len(apart)):
         if label[start] >= 0:
             continue
-        reached = np.zeros(len(apart), dtype=bool)
-        reached[start] = True
-        while True:
-            wider = (apart[reached] <= radius).any(axis=0)
-            if (wider == reached).all():
-                break
-            reached = wider
-        label[reached] = number
-        number += 1
+        reached, size = near[start], 0
+        while reached.sum() > size:
+            size = int(reached.sum())
+            reached = near[reached].any(axis=0)
+        label[reached] = label.max() + 1
     return label
+
+
+# --- spotting: all points are kept ------------------------------------------------------------------------
+
+
+class SpottingInputs(Inputs, frozen=True):
+    """answers: of each worker the number of points, and whether there were more."""
+
+    answers: tuple[tuple[int, bool], ...]
+    workers: int
+    max_points: int
+    crowd_votes: int
+
+
+class SpottingOutcome(Outcome, frozen=True):
+    """more_than_10: a candidate for a crowd region."""
+
+    complete: bool
+    more_than_10: bool
+
+
+def unite_points(inputs: SpottingInputs) -> SpottingOutcome:
+    """Points are not merged: drawing settles which are of one instance."""
+    many = sum(more or number >= inputs.max_points for number, more in inputs.answers)
+    return SpottingOutcome(
+        complete=len(inputs.answers) >= inputs.workers, more_than_10=many >= inputs.crowd_votes
+    )
 
 
 # --- verification: three votes, two more after a bad one --------------------------------------------------
@@ -290,6 +314,7 @@ class Rule:
 
 IMAGE_KEPT = Rule("image-kept", 1, FilterInputs, FilterOutcome, filter_image)
 CATEGORIES_PRESENT = Rule("categories-present", 1, LabellingInputs, LabellingOutcome, unite_labels)
+POINTS_UNITED = Rule("points-united", 1, SpottingInputs, SpottingOutcome, unite_points)
 MASK_VERDICT = Rule("mask-verdict", 1, VerdictInputs, VerdictOutcome, judge_mask)
 REGION_VERDICT = Rule("region-verdict", 1, RegionInputs, VerdictOutcome, judge_region)
 GATE = Rule("gate", 1, GateInputs, GateOutcome, open_gate)

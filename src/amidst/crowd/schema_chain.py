@@ -129,6 +129,7 @@ claim = Table(
     link("answer_id", "answer", index=True),
     text_column("kind"),
     text_column("points_json", "[]"),
+    flag_column("by_expert"),
 )
 
 # (+) one worker's word on one mask or region

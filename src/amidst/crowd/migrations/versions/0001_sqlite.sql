@@ -328,6 +328,7 @@ CREATE TABLE claim (
     answer_id INTEGER NOT NULL,
     kind TEXT NOT NULL,
     points_json TEXT DEFAULT '[]' NOT NULL,
+    by_expert BOOLEAN DEFAULT false NOT NULL,
     CONSTRAINT pk_claim PRIMARY KEY (id),
     CONSTRAINT fk_claim_cell_id FOREIGN KEY(cell_id) REFERENCES cell (id),
     CONSTRAINT fk_claim_unit_id FOREIGN KEY(unit_id) REFERENCES unit (id),

@@ -1,0 +1,246 @@
+"""Making a campaign and what belongs to it: configuration, categories, candidates, images, workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+from sqlalchemy import Connection, func, insert, select, update
+
+from amidst.crowd import units
+from amidst.crowd.bodies import CategoryRef, Panel, Wire
+from amidst.crowd.config import CampaignConfig
+from amidst.crowd.context import Campaign, read_campaign
+from amidst.crowd.schema import (
+    campaign,
+    category,
+    category_candidate,
+    image,
+    supercategory,
+    unit,
+    worker,
+)
+from amidst.curation.selection import Proposal
+from amidst.errors import DataError, UnknownRecord, UsageError
+
+BATCH = 1000
+
+
+class NewCategory(Wire, frozen=True):
+    """A category to add. id: as in the COCO file, 1 or more, never changed."""
+
+    id: int
+    name: str
+    supercategory: str
+    icon: str = ""
+    definition: str = ""
+
+
+class NewImage(Wire, frozen=True):
+    """An image to add. file_name: below the images folder. Sizes are of the upright image."""
+
+    file_name: str
+    width: int
+    height: int
+    sha256: str | None = None
+    licence: str = ""
+    photographer: str = ""
+    taken_on: str = ""
+    source: str = ""
+
+
+class WorkerRecord(Wire, frozen=True):
+    """A worker of the campaign."""
+
+    id: int
+    display: str
+    state: str
+    expert: bool
+    note: str
+
+
+def create_campaign(connection: Connection, config: CampaignConfig, now: int, secret: str) -> None:
+    """Raises UsageError if the database holds one already."""
+    if connection.execute(select(campaign.c.id)).first() is not None:
+        raise UsageError("the database holds a campaign already")
+    connection.execute(
+        insert(campaign),
+        {"id": 1, "config_json": _encoded(config), "secret": secret, "created_at": now},
+    )
+
+
+def change_config(connection: Connection, config: CampaignConfig) -> None:
+    """Replaces the numbers. Decisions that were drawn keep theirs until their subject is settled again."""
+    read_campaign(connection)
+    connection.execute(update(campaign).values(config_json=_encoded(config)))
+
+
+def change_state(connection: Connection, state: Literal["open", "paused"]) -> None:
+    """Stops or continues the handing out of work."""
+    connection.execute(update(campaign).values(state=state))
+
+
+def add_categories(connection: Connection, categories: Sequence[NewCategory]) -> None:
+    """Adds categories. Raises DataError for an id below 1, or an id or name that is taken."""
+    known_ids = {row[0] for row in connection.execute(select(category.c.id))}
+    known_names = {row[0] for row in connection.execute(select(category.c.name))}
+    supers = {row[1]: row[0] for row in connection.execute(select(supercategory.c.id, supercategory.c.name))}
+    for new in categories:
+        record = f"category {new.id}"
+        if not 1 <= new.id < 2**63:
+            raise DataError("the id of a category is 1 or more", record=record, rule="category-id")
+        if new.id in known_ids or new.name in known_names:
+            raise DataError(f"the id or the name {new.name!r} is taken", record=record, rule="duplicate-id")
+        if not new.name.strip():
+            raise DataError("the name is empty", record=record, rule="category-name")
+        known_ids.add(new.id)
+        known_names.add(new.name)
+        if new.supercategory not in supers:
+            supers[new.supercategory] = connection.execute(
+                insert(supercategory).returning(supercategory.c.id),
+                {"name": new.supercategory, "ordinal": len(supers)},
+            ).scalar_one()
+        row = {
+            "id": new.id,
+            "name": new.name,
+            "supercategory_id": supers[new.supercategory],
+            "icon": new.icon,
+            "definition": new.definition,
+        }
+        connection.execute(insert(category), row)
+    _renew_catalogue(connection)
+
+
+def retire_category(connection: Connection, category_id: int) -> None:
+    """Takes a category out of the panels; what was said of it stays."""
+    done = connection.execute(update(category).where(category.c.id == category_id).values(state="retired"))
+    if not done.rowcount:
+        raise UnknownRecord(f"there is no category {category_id}")
+    _renew_catalogue(connection)
+
+
+def add_candidates(connection: Connection, proposals: Sequence[Proposal], now: int) -> None:
+    """Adds candidate categories and opens the ballot. Raises DataError for a name that is taken."""
+    known = {row[0] for row in connection.execute(select(category_candidate.c.name))}
+    for proposal in proposals:
+        if proposal.name in known:
+            raise DataError("is proposed twice", record=f"candidate {proposal.name!r}", rule="duplicate-id")
+        known.add(proposal.name)
+    if not proposals:
+        return
+    connection.execute(
+        insert(category_candidate),
+        [
+            {
+                "name": proposal.name,
+                "supercategory": proposal.supercategory,
+                "mandatory": proposal.mandatory,
+                "not_a_thing": not proposal.thing,
+                "instances": proposal.instances,
+            }
+            for proposal in proposals
+        ],
+    )
+    if connection.execute(select(unit.c.id).where(unit.c.stage == "category_votes")).first() is None:
+        voters = read_campaign(connection).config.category_votes.voters
+        units.create(connection, "category_votes", "campaign", [1], voters, now)
+
+
+def add_images(
+    connection: Connection,
+    images: Sequence[NewImage],
+    now: int,
+    state: Literal["kept", "candidate", "gold"] = "kept",
+) -> list[int]:
+    """Adds images and opens their work; their ids. state: kept at once, to be filtered first, or known to
+    the engine alone. Raises DataError for a size below 1 or a file name that is taken.
+    """
+    ids: list[int] = []
+    settings = read_campaign(connection)
+    for new in images:
+        if new.width < 1 or new.height < 1:
+            raise DataError(
+                f"the size is {new.width} x {new.height}",
+                record=f"image {new.file_name!r}",
+                rule="image-size",
+            )
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        names = [new.file_name for new in batch]
+        taken = connection.execute(select(image.c.file_name).where(image.c.file_name.in_(names))).scalar()
+        if taken is not None or len(set(names)) < len(names):
+            twice = taken or next(name for name in names if names.count(name) > 1)
+            raise DataError("is there already", record=f"image {twice!r}", rule="duplicate-id")
+        rows = [{**msgspec.structs.asdict(new), "state": state} for new in batch]
+        made = connection.execute(insert(image).returning(image.c.id, sort_by_parameter_order=True), rows)
+        ids += [row[0] for row in made]
+    if state == "kept":
+        open_kept(connection, settings, ids, now)
+    elif state == "candidate":
+        units.create(connection, "image_filter", "image", ids, settings.config.image_filter.workers, now)
+    return ids
+
+
+def open_kept(connection: Connection, settings: Campaign, image_ids: Sequence[int], now: int) -> None:
+    """The work on images that belong to the collection."""
+    config = settings.config
+    units.create(connection, "labelling", "image", image_ids, config.labelling.workers, now)
+    units.create(connection, "captions", "image", image_ids, config.captions.workers, now)
+
+
+def add_worker(connection: Connection, display: str, now: int, *, expert: bool = False) -> int:
+    """A new worker; the id."""
+    made: int = connection.execute(
+        insert(worker).returning(worker.c.id), {"display": display, "expert": expert, "created_at": now}
+    ).scalar_one()
+    return made
+
+
+def change_worker(
+    connection: Connection,
+    worker_id: int,
+    *,
+    state: Literal["active", "paused", "banned"] | None = None,
+    expert: bool | None = None,
+    note: str | None = None,
+) -> None:
+    """Changes what is given. Tickets that are out stay. Raises UnknownRecord."""
+    given = {"state": state, "expert": expert, "note": note}
+    values = {name: value for name, value in given.items() if value is not None}
+    read_worker(connection, worker_id)
+    if values:
+        connection.execute(update(worker).where(worker.c.id == worker_id).values(values))
+
+
+def read_worker(connection: Connection, worker_id: int) -> WorkerRecord:
+    """Raises UnknownRecord."""
+    row = connection.execute(select(worker).where(worker.c.id == worker_id)).first()
+    if row is None:
+        raise UnknownRecord(f"there is no worker {worker_id}")
+    return WorkerRecord(id=row.id, display=row.display, state=row.state, expert=row.expert, note=row.note)
+
+
+def _renew_catalogue(connection: Connection) -> None:
+    rows = connection.execute(
+        select(supercategory.c.name, category.c.id, category.c.name, category.c.icon, category.c.definition)
+        .join(category, category.c.supercategory_id == supercategory.c.id)
+        .where(category.c.state == "active")
+        .order_by(supercategory.c.ordinal, supercategory.c.id, category.c.id)
+    )
+    groups: dict[str, list[CategoryRef]] = {}
+    for row in rows:
+        kind = CategoryRef(id=row[1], name=row[2], icon=row[3], definition=row[4])
+        groups.setdefault(row[0], []).append(kind)
+    panels = [Panel(super=name, categories=tuple(kinds)) for name, kinds in groups.items()]
+    connection.execute(update(campaign).values(catalogue_json=msgspec.json.encode(panels).decode()))
+
+
+def _encoded(config: CampaignConfig) -> str:
+    return msgspec.json.encode(config).decode()
+
+
+def count_images(connection: Connection) -> int:
+    """Images of the campaign, whatever their state."""
+    number: int = connection.execute(select(func.count()).select_from(image)).scalar_one()
+    return number

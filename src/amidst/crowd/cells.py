@@ -1,0 +1,175 @@
+"""Cells in the database: reading what `cell_rule` looks at, and doing what it says."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import msgspec
+import numpy as np
+from sqlalchemy import Connection, exists, insert, select, update
+
+from amidst.coco.records import Rle
+from amidst.crowd import units
+from amidst.crowd.cell_rule import CELL_STEP, CellInputs, CellOutcome, ClaimRow, MaskRow, PointRow, RegionRow
+from amidst.crowd.config import Stage
+from amidst.crowd.context import Campaign
+from amidst.crowd.decisions import record
+from amidst.crowd.outlines import covered
+from amidst.crowd.schema import answer, image, unit
+from amidst.crowd.schema_chain import (
+    cell,
+    claim,
+    coverage,
+    crowd_region,
+    icon_drop,
+    instance,
+    point,
+    segmentation,
+)
+
+
+def settle(connection: Connection, campaign: Campaign, cell_id: int, now: int) -> CellOutcome:
+    """Decides what the cell needs next and opens or closes its units accordingly."""
+    connection.execute(select(cell.c.id).where(cell.c.id == cell_id).with_for_update())
+    outcome, changed = record(
+        connection, CELL_STEP, f"cell/{cell_id}", gather(connection, campaign, cell_id), now
+    )
+    assert isinstance(outcome, CellOutcome)
+    row = connection.execute(select(cell.c.category_id).where(cell.c.id == cell_id)).one()
+    if changed:
+        connection.execute(
+            update(cell)
+            .where(cell.c.id == cell_id)
+            .values(state=outcome.state, n_segmented=outcome.n_segmented)
+        )
+    if outcome.step:
+        units.open_or_create(
+            connection,
+            outcome.step,
+            cell_id,
+            now,
+            category_id=row.category_id,
+            expert_only=outcome.expert_only,
+        )
+    if changed:
+        stages: tuple[Stage, ...] = ("segmentation", "crowd_regions")
+        if outcome.state == "withdrawn":
+            stages = (*stages, "spotting")
+        units.cancel(connection, [stage for stage in stages if stage != outcome.step], cell_id)
+    return outcome
+
+
+def gather(connection: Connection, campaign: Campaign, cell_id: int) -> CellInputs:
+    """The inputs of the cell's rule, from the rows that count."""
+    row = connection.execute(
+        select(cell.c.image_id, cell.c.category_id, cell.c.more_than_10, image.c.width, image.c.height)
+        .join(image, image.c.id == cell.c.image_id)
+        .where(cell.c.id == cell_id)
+    ).one()
+    supported = exists().where(
+        icon_drop.c.image_id == row.image_id,
+        icon_drop.c.category_id == row.category_id,
+        icon_drop.c.answer_id == answer.c.id,
+        answer.c.voided_by.is_(None),
+    )
+    spotted = exists().where(
+        unit.c.ref_kind == "cell",
+        unit.c.ref_id == cell_id,
+        unit.c.stage == "spotting",
+        unit.c.done >= unit.c.needed,
+    )
+    flags = connection.execute(select(supported, spotted)).one()
+    config = campaign.config
+    return CellInputs(
+        supported=bool(flags[0]),
+        spotted=bool(flags[1]),
+        more_than_10=row.more_than_10,
+        points=points(connection, cell_id),
+        masks=_masks(connection, cell_id),
+        claims=_claims(connection, cell_id),
+        regions=tuple(
+            RegionRow(*found)
+            for found in connection.execute(
+                select(crowd_region.c.id, crowd_region.c.state)
+                .where(crowd_region.c.cell_id == cell_id)
+                .order_by(crowd_region.c.id)
+            )
+        ),
+        radius=config.segmentation.neighbour_px * float(np.hypot(row.width, row.height)),
+        confirmations=config.segmentation.confirmations,
+        cannot_tell=config.segmentation.cannot_tell,
+        attempts=config.segmentation.attempts,
+        individuals=config.crowd_regions.individuals,
+        most_individuals=config.crowd_regions.most_individuals,
+        region_attempts=config.crowd_regions.attempts,
+    )
+
+
+def points(connection: Connection, cell_id: int) -> tuple[PointRow, ...]:
+    """The crosses of workers whose work counts; where there is none, the icon that stands in."""
+    rows = connection.execute(
+        select(point.c.id, point.c.x, point.c.y, point.c.answer_id)
+        .outerjoin(answer, answer.c.id == point.c.answer_id)
+        .where(point.c.cell_id == cell_id, answer.c.voided_by.is_(None))
+        .order_by(point.c.id)
+    ).all()
+    crosses = [row for row in rows if row.answer_id is not None]
+    return tuple(PointRow(row.id, row.x, row.y) for row in crosses or rows)
+
+
+def cover(connection: Connection, campaign: Campaign, masks: dict[int, Rle], crosses: list[PointRow]) -> None:
+    """Writes down which of the points each mask (by segmentation id) covers."""
+    if not crosses:
+        return
+    xy = [(cross.x, cross.y) for cross in crosses]
+    rows = [
+        {"segmentation_id": segmentation_id, "point_id": crosses[index].id}
+        for segmentation_id, mask in masks.items()
+        for index in np.flatnonzero(covered(mask, xy, campaign.config.segmentation.tolerance_px))
+    ]
+    if rows:
+        connection.execute(insert(coverage), rows)
+
+
+def read_masks(
+    connection: Connection, cell_id: int, states: tuple[str, ...] = ("pending", "accepted")
+) -> dict[int, Rle]:
+    """Masks of a cell by segmentation id, in order."""
+    rows = connection.execute(
+        select(segmentation.c.id, segmentation.c.rle, image.c.height, image.c.width)
+        .join(cell, cell.c.id == segmentation.c.cell_id)
+        .join(image, image.c.id == cell.c.image_id)
+        .where(segmentation.c.cell_id == cell_id, segmentation.c.state.in_(states))
+        .order_by(segmentation.c.id)
+    )
+    return {row.id: Rle((row.height, row.width), row.rle) for row in rows}
+
+
+def _masks(connection: Connection, cell_id: int) -> tuple[MaskRow, ...]:
+    covers: defaultdict[int, list[int]] = defaultdict(list)
+    for segmentation_id, point_id in connection.execute(
+        select(coverage.c.segmentation_id, coverage.c.point_id)
+        .join(segmentation, segmentation.c.id == coverage.c.segmentation_id)
+        .where(segmentation.c.cell_id == cell_id)
+        .order_by(coverage.c.point_id)
+    ):
+        covers[segmentation_id].append(point_id)
+    rows = connection.execute(
+        select(segmentation.c.id, segmentation.c.state, instance.c.point_id)
+        .join(instance, instance.c.id == segmentation.c.instance_id)
+        .where(segmentation.c.cell_id == cell_id)
+        .order_by(segmentation.c.id)
+    )
+    return tuple(MaskRow(row[0], row[1], row[2], tuple(covers[row[0]])) for row in rows)
+
+
+def _claims(connection: Connection, cell_id: int) -> tuple[ClaimRow, ...]:
+    rows = connection.execute(
+        select(claim.c.unit_id, claim.c.kind, claim.c.points_json, claim.c.by_expert)
+        .join(answer, answer.c.id == claim.c.answer_id)
+        .where(claim.c.cell_id == cell_id, answer.c.voided_by.is_(None))
+        .order_by(claim.c.id)
+    )
+    return tuple(
+        ClaimRow(row[0], row[1], msgspec.json.decode(row[2], type=tuple[int, ...]), row[3]) for row in rows
+    )

@@ -1,0 +1,95 @@
+"""What every transaction reads first: the campaign, and who is asking."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+import numpy as np
+from sqlalchemy import Connection, bindparam, select, true
+
+from amidst.crowd.bodies import CategoryRef, ImageRef, Panel
+from amidst.crowd.config import CampaignConfig
+from amidst.crowd.schema import campaign, image, worker
+from amidst.errors import UnknownRecord, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """panels: the active categories, by supercategory in the owner's order."""
+
+    config: CampaignConfig
+    panels: tuple[Panel, ...]
+    categories: dict[int, CategoryRef]
+    open: bool
+    secret: str
+
+    def lot(self, *what: object) -> np.random.Generator:
+        """Random numbers that belong to something, such as a ticket: always the same, known to nobody."""
+        digest = hashlib.sha256(":".join(map(str, (self.secret, *what))).encode()).digest()
+        return np.random.default_rng(int.from_bytes(digest, "big"))
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """active: may work. expert: needs no gate, draws what others could not."""
+
+    id: int
+    active: bool
+    expert: bool
+
+
+def read_campaign(connection: Connection) -> Campaign:
+    """The campaign of this database. Raises UsageError if there is none."""
+    row = connection.execute(_CAMPAIGN).first()
+    if row is None:
+        raise UsageError("the database holds no campaign; make one with `amidst crowd init`")
+    return _campaign(*row)
+
+
+def read_both(connection: Connection, worker_id: int) -> tuple[Campaign, Worker]:
+    """The campaign and one of its workers. Raises UnknownRecord or UsageError."""
+    row = connection.execute(_BOTH, {"worker": worker_id}).first()
+    if row is None:
+        read_campaign(connection)
+        raise UnknownRecord(f"there is no worker {worker_id}")
+    return _campaign(*row[:4]), Worker(row[4], row[5] == "active", row[6])
+
+
+def read_image(connection: Connection, image_id: int) -> ImageRef:
+    """Raises UnknownRecord."""
+    return read_images(connection, [image_id])[image_id]
+
+
+def read_images(connection: Connection, image_ids: list[int]) -> dict[int, ImageRef]:
+    """Raises UnknownRecord for an id that does not exist."""
+    rows = connection.execute(
+        select(image.c.id, image.c.width, image.c.height).where(image.c.id.in_(set(image_ids)))
+    )
+    found = {row[0]: ImageRef(id=row[0], width=row[1], height=row[2]) for row in rows}
+    for image_id in image_ids:
+        if image_id not in found:
+            raise UnknownRecord(f"there is no image {image_id}")
+    return found
+
+
+_CAMPAIGN = select(campaign.c.config_json, campaign.c.catalogue_json, campaign.c.state, campaign.c.secret)
+_BOTH = (
+    _CAMPAIGN.add_columns(worker.c.id, worker.c.state, worker.c.expert)
+    .select_from(campaign.join(worker, true()))
+    .where(worker.c.id == bindparam("worker"))
+)
+
+
+@lru_cache(maxsize=8)
+def _campaign(config_json: str, catalogue_json: str, state: str, secret: str) -> Campaign:
+    panels = msgspec.json.decode(catalogue_json, type=tuple[Panel, ...])
+    return Campaign(
+        config=msgspec.json.decode(config_json, type=CampaignConfig),
+        panels=panels,
+        categories={category.id: category for panel in panels for category in panel.categories},
+        open=state == "open",
+        secret=secret,
+    )

@@ -1,0 +1,59 @@
+"""Recording what rules decide. A row is written when an outcome is not what the last row says."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, insert, select
+
+from amidst.crowd.rules import Inputs, Outcome, Rule
+from amidst.crowd.schema import decision
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+def record(
+    connection: Connection,
+    rule: Rule,
+    subject: str,
+    inputs: Inputs,
+    now: int,
+    *,
+    initial: Outcome | None = None,
+) -> tuple[Outcome, bool]:
+    """Decides and writes the decision down; the outcome, and whether it is another than before.
+
+    initial: what holds of a subject of which nothing has been written yet.
+    """
+    outcome = rule.decide(inputs)
+    text = encoded(outcome)
+    last = last_outcome(connection, rule, subject)
+    if last == text or (last is None and outcome == initial):
+        return outcome, False
+    connection.execute(
+        insert(decision),
+        {
+            "rule": rule.name,
+            "rule_version": rule.version,
+            "subject": subject,
+            "inputs_json": encoded(inputs),
+            "outcome_json": text,
+            "created_at": now,
+        },
+    )
+    return outcome, True
+
+
+def last_outcome(connection: Connection, rule: Rule, subject: str) -> str | None:
+    """The outcome that holds, as JSON; None where nothing has been decided."""
+    found: str | None = connection.execute(
+        select(decision.c.outcome_json)
+        .where(decision.c.rule == rule.name, decision.c.subject == subject)
+        .order_by(decision.c.id.desc())
+        .limit(1)
+    ).scalar()
+    return found
+
+
+def encoded(value: Inputs | Outcome) -> str:
+    """JSON, the same for equal values."""
+    return _ENCODER.encode(value).decode()

@@ -1,0 +1,175 @@
+"""What applications call: one coroutine per service, each one transaction of the store.
+
+Times are UTC microseconds and arguments. Tokens are made by `new_token`, which a simulation may replace.
+Errors and outcomes: docs/crowd.md.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from amidst.crowd import campaigns, leases, submits
+from amidst.crowd.bodies import Client, Task
+from amidst.crowd.campaigns import NewCategory, NewImage, WorkerRecord
+from amidst.crowd.config import CampaignConfig, Stage
+from amidst.crowd.context import read_campaign
+from amidst.crowd.results import Conflict, Draft, HeldTicket, NoWork, Receipt, Ticket
+from amidst.crowd.store import Store
+from amidst.curation.selection import Proposal
+
+
+def new_token() -> str:
+    """192 random bits for a ticket."""
+    return secrets.token_urlsafe(24)
+
+
+# --- the campaign -----------------------------------------------------------------------------------------
+
+
+async def create_campaign(store: Store, config: CampaignConfig, now: int, *, secret: str) -> None:
+    """Makes the campaign. secret: random, draws the places of known items."""
+    await store.write(lambda c: campaigns.create_campaign(c, config, now, secret))
+
+
+async def campaign_config(store: Store) -> CampaignConfig:
+    """The numbers in force."""
+    return await store.read(lambda c: read_campaign(c).config)
+
+
+async def change_config(store: Store, config: CampaignConfig) -> None:
+    """Replaces them."""
+    await store.write(lambda c: campaigns.change_config(c, config))
+
+
+async def change_state(store: Store, state: Literal["open", "paused"]) -> None:
+    """Stops or continues the handing out of work."""
+    await store.write(lambda c: campaigns.change_state(c, state))
+
+
+async def add_categories(store: Store, categories: Sequence[NewCategory]) -> None:
+    """Adds categories to the panels."""
+    await store.write(lambda c: campaigns.add_categories(c, categories))
+
+
+async def retire_category(store: Store, category_id: int) -> None:
+    """Takes a category out of the panels."""
+    await store.write(lambda c: campaigns.retire_category(c, category_id))
+
+
+async def add_candidates(store: Store, proposals: Sequence[Proposal], now: int) -> None:
+    """Opens the ballot on candidate categories."""
+    await store.write(lambda c: campaigns.add_candidates(c, proposals, now))
+
+
+async def add_images(
+    store: Store,
+    images: Sequence[NewImage],
+    now: int,
+    *,
+    state: Literal["kept", "candidate", "gold"] = "kept",
+) -> list[int]:
+    """Adds images and opens their work; their ids."""
+    return await store.write(lambda c: campaigns.add_images(c, images, now, state))
+
+
+async def add_worker(store: Store, display: str, now: int, *, expert: bool = False) -> int:
+    """A new worker; the id."""
+    return await store.write(lambda c: campaigns.add_worker(c, display, now, expert=expert))
+
+
+async def change_worker(
+    store: Store,
+    worker_id: int,
+    *,
+    state: Literal["active", "paused", "banned"] | None = None,
+    expert: bool | None = None,
+    note: str | None = None,
+) -> None:
+    """Changes what is given."""
+    await store.write(lambda c: campaigns.change_worker(c, worker_id, state=state, expert=expert, note=note))
+
+
+async def read_worker(store: Store, worker_id: int) -> WorkerRecord:
+    """A worker of the campaign."""
+    return await store.read(lambda c: campaigns.read_worker(c, worker_id))
+
+
+# --- work -------------------------------------------------------------------------------------------------
+
+
+async def lease(
+    store: Store, worker_id: int, stage: Stage, now: int, *, token: Callable[[], str] = new_token
+) -> Ticket | NoWork:
+    """One ticket of a stage; call again to fetch ahead."""
+    secret = token()
+    return await store.write(lambda c: leases.lease(c, worker_id, stage, now, secret))
+
+
+async def resume(
+    store: Store, worker_id: int, ticket_id: int, now: int, *, token: Callable[[], str] = new_token
+) -> Ticket | Conflict:
+    """A ticket that is out, under a new token."""
+    secret = token()
+    return await store.write(lambda c: leases.resume(c, worker_id, ticket_id, now, secret))
+
+
+async def held(store: Store, worker_id: int) -> list[HeldTicket]:
+    """Tickets that a worker has out."""
+    return await store.read(lambda c: leases.held(c, worker_id))
+
+
+async def submit(
+    store: Store,
+    worker_id: int,
+    ticket_id: int,
+    token: str,
+    idem_key: str,
+    body: bytes | object,
+    client: Client,
+    now: int,
+) -> Receipt | Conflict:
+    """Stores an answer exactly once. body: JSON as bytes, or the value that it stands for."""
+    raw = body if isinstance(body, bytes) else msgspec.json.encode(body, order="sorted")
+    return await store.write(
+        lambda c: submits.submit(c, worker_id, ticket_id, token, idem_key, raw, client, now)
+    )
+
+
+async def heartbeat(store: Store, worker_id: int, ticket_id: int, token: str, now: int) -> int | Conflict:
+    """Renews a lease; the new expiry."""
+    return await store.write(lambda c: leases.heartbeat(c, worker_id, ticket_id, token, now))
+
+
+async def release(store: Store, worker_id: int, ticket_id: int, token: str) -> bool | Conflict:
+    """Gives a ticket back."""
+    return await store.write(lambda c: leases.release(c, worker_id, ticket_id, token))
+
+
+async def save_draft(
+    store: Store, worker_id: int, ticket_id: int, token: str, rev: int, body: Any, now: int
+) -> int | Conflict:
+    """Keeps unfinished work; the revision that is stored."""
+    raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    return await store.write(lambda c: leases.save_draft(c, worker_id, ticket_id, token, rev, raw, now))
+
+
+async def load_draft(store: Store, worker_id: int, ticket_id: int) -> Draft | None:
+    """Unfinished work of a ticket."""
+    return await store.read(lambda c: leases.load_draft(c, worker_id, ticket_id))
+
+
+async def ticket_task(store: Store, worker_id: int, ticket_id: int, token: str, now: int) -> Task | Conflict:
+    """What a live ticket asks for."""
+    return await store.read(lambda c: leases.ticket_task(c, worker_id, ticket_id, token, now))
+
+
+async def sweep(store: Store, now: int) -> int:
+    """Expires tickets whose time has come; how many."""
+    total = 0
+    while (number := await store.write(lambda c: leases.sweep(c, now))) > 0:
+        total += number
+    return total
