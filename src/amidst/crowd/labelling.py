@@ -78,8 +78,8 @@ def settle(connection: Connection, campaign: Campaign, image_id: int, now: int) 
             select(cell.c.id, cell.c.category_id).where(cell.c.image_id == image_id).order_by(cell.c.id)
         )
     }
-    for category_id, (x, y) in outcome.present.items():
-        place = {"prior_x": x, "prior_y": y}
+    for there in outcome.present:
+        category_id, place = there.category_id, {"prior_x": there.x, "prior_y": there.y}
         if category_id in known:
             connection.execute(update(cell).where(cell.c.id == known[category_id]).values(place))
         elif outcome.complete:

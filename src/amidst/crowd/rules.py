@@ -75,10 +75,10 @@ class LabellingInputs(Inputs, frozen=True):
 
 
 class LabellingOutcome(Outcome, frozen=True):
-    """present: of each category the place of the prior."""
+    """present: of each category the place of the prior, in order of id."""
 
     complete: bool
-    present: dict[int, tuple[float, float]]
+    present: tuple[Drop, ...]
 
 
 def unite_labels(inputs: LabellingInputs) -> LabellingOutcome:
@@ -86,8 +86,8 @@ def unite_labels(inputs: LabellingInputs) -> LabellingOutcome:
     by_category: dict[int, list[tuple[float, float]]] = {}
     for drop in inputs.drops:
         by_category.setdefault(drop.category_id, []).append((drop.x, drop.y))
-    present = {key: prior(by_category[key], inputs.radius) for key in sorted(by_category)}
-    return LabellingOutcome(complete=inputs.answers >= inputs.workers, present=present)
+    present = [Drop(key, *prior(by_category[key], inputs.radius)) for key in sorted(by_category)]
+    return LabellingOutcome(complete=inputs.answers >= inputs.workers, present=tuple(present))
 
 
 def prior(points: Sequence[tuple[float, float]], radius: float) -> tuple[float, float]:

@@ -25,8 +25,6 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from amidst.crowd.config import Stage
 from amidst.crowd.context import Worker
@@ -247,14 +245,7 @@ def _add(connection: Connection, counted: dict[int, int], column: str, sign: int
 
 
 def _remember(connection: Connection, worker_id: int, key: str, unit_id: int) -> None:
-    row = {"worker_id": worker_id, "stage": key, "unit_id": unit_id}
-    start = sqlite_insert if _is_sqlite(connection) else postgres_insert
-    connection.execute(
-        start(position).on_conflict_do_update(
-            index_elements=[position.c.worker_id, position.c.stage], set_={"unit_id": bindparam("unit_id")}
-        ),
-        row,
-    )
+    connection.execute(_REMEMBER, {"worker": worker_id, "key": key, "unit": unit_id})
 
 
 def _is_sqlite(connection: Connection) -> bool:
@@ -263,6 +254,11 @@ def _is_sqlite(connection: Connection) -> bool:
 
 _POSITION = select(position.c.unit_id).where(
     position.c.worker_id == bindparam("worker"), position.c.stage == bindparam("key")
+)
+
+_REMEMBER = text(
+    "INSERT INTO position (worker_id, stage, unit_id) VALUES (:worker, :key, :unit) "
+    "ON CONFLICT (worker_id, stage) DO UPDATE SET unit_id = excluded.unit_id"
 )
 
 
