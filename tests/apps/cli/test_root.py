@@ -12,7 +12,7 @@ import pytest
 import typer
 
 import amidst as amidst_package
-from amidst.apps.cli import root
+from amidst.apps.cli import lazy, root
 from amidst.apps.cli.root import COMMANDS, MODULES
 from amidst.errors import DataError, MissingExtra
 
@@ -139,7 +139,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def command() -> None:
         raise error
 
-    monkeypatch.setattr(root, "load", lambda name: typer.main.get_command(app))
+    monkeypatch.setattr(lazy, "load", lambda name, module: typer.main.get_command(app))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_missing_package_names_its_extra(amidst: Any, monkeypatch: pytest.Monk
     def refuse(name: str) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch._C")
 
-    monkeypatch.setattr(root.importlib, "import_module", refuse)
+    monkeypatch.setattr(lazy.importlib, "import_module", refuse)
     typed = amidst("train", "smoke")
     assert typed.code == 2
     assert (

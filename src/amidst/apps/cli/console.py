@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import typer
+import typer.core
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,9 +23,10 @@ PLAIN_WIDTH = 140  # columns of a table where the output is no terminal
 STDERR = Console(stderr=True, highlight=False)
 
 
-def new_app(help: str = "") -> typer.Typer:
+def new_app(help: str = "", cls: type[typer.core.TyperGroup] | None = None) -> typer.Typer:
     """The application of a command module: a single command, or with `help` a group of commands."""
     return typer.Typer(
+        cls=cls,
         help=help or None,
         no_args_is_help=bool(help),
         add_completion=False,

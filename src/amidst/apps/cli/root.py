@@ -1,28 +1,26 @@
 """The root of the command line: what commands there are, and how an error ends.
 
-`COMMANDS` names every command with the line `amidst --help` shows and the module that holds it. The module is
-imported when its command is called and not before, so that help and the numpy side start without torch; this
-is the one lazy place of the package. A module offers `app`, a `typer.Typer`: with one command it is that
-command, with several, or with a callback, it is a group.
+`COMMANDS` names every command with the line `amidst --help` shows; the module of that name holds it and is
+imported when its command is called (`lazy`), so that help and the numpy side start without torch. A module
+offers `app`, a `typer.Typer`: with one command it is that command, with several, or with a callback, a group.
 
 Exit codes: 0 done, 1 the call was right but what it found is not, 2 the call was wrong, 130 interrupted.
 """
 
 from __future__ import annotations
 
-import importlib
 import logging
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import typer.core
 
 from amidst.apps.cli.console import LogLines, error_line
+from amidst.apps.cli.lazy import lazy_group, placeholder
 from amidst.apps.cli.version import amidst_version
-from amidst.errors import AmidstError, MissingExtra
+from amidst.errors import AmidstError
 
 COMMANDS = {
     "demo": "Train, predict, score and show on the bundled photographs, in a few minutes.",
@@ -32,6 +30,7 @@ COMMANDS = {
     "train": "Train a detector on a COCO-format dataset.",
     "study": "Train the configurations of a table of the thesis, and compare.",
     "predict": "Detect objects in photographs, folders or a dataset.",
+    "propose": "Propose masks of objects of any category, with scores.",
     "evaluate": "Score a results file with the COCO metric.",
     "recall": "Score proposals: average recall, its area, and their curves.",
     "analyse": "Error types, PASCAL's AP, shape masks, transfer between datasets.",
@@ -39,35 +38,10 @@ COMMANDS = {
     "weights": "List and download weights.",
 }
 MODULES = {name: f"amidst.apps.cli.{name}" for name in COMMANDS}
-EXTRAS = {"torch": "train", "safetensors": "train", "matplotlib": "report", "jinja2": "report"}
 VERBOSE = "--verbose"
 
-
-class LazyGroup(typer.core.TyperGroup):
-    """A group of placeholders; the one that is called is replaced by the real command."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """As in the base class, which also suggests the nearest name for an unknown one."""
-        name, command, rest = super().resolve_command(ctx, args)
-        return (name, command, rest) if name is None else (name, load(name), rest)
-
-
-def load(name: str) -> Any:
-    """The command `name`. Raises MissingExtra when it needs a package that is not installed."""
-    try:
-        module = importlib.import_module(MODULES[name])
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package in EXTRAS:
-            raise MissingExtra(package, EXTRAS[package]) from error
-        raise
-    command = typer.main.get_command(module.app)
-    command.name = name
-    return command
-
-
 app = typer.Typer(
-    cls=LazyGroup,
+    cls=lazy_group(MODULES),
     name="amidst",
     help="Common objects, amidst their surroundings: check a COCO-format dataset, train a detector on it, "
     "score it and show it.",
@@ -79,12 +53,8 @@ app = typer.Typer(
 )
 
 
-def _placeholder() -> None:
-    """Stands for a command until it is called."""
-
-
 for _name, _summary in COMMANDS.items():
-    app.command(_name, help=_summary)(_placeholder)
+    app.command(_name, help=_summary)(placeholder)
 
 
 def _print_version(wanted: bool) -> None:
