@@ -25,6 +25,7 @@ from amidst.models.fpn_masks import FPNMasks
 from amidst.models.rcnn_maps import SINGLE
 from amidst.models.retinanet import RetinaNet
 from amidst.models.rpn import RPN
+from amidst.models.sharpmask import SharpMask
 
 FAMILIES: dict[type[Any], Callable[[Any], nn.Module]] = {
     RetinaNetConfig: RetinaNet,
@@ -32,6 +33,7 @@ FAMILIES: dict[type[Any], Callable[[Any], nn.Module]] = {
     FastRCNNConfig: FastRCNN,
     FasterRCNNConfig: FasterRCNN,
     DeepMaskConfig: DeepMask,
+    SharpMaskConfig: SharpMask,
     FPNMasksConfig: FPNMasks,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amidst.models.config_fpn_masks import FPNMasksConfig
-from amidst.models.config_masks import DeepMaskConfig, SharpMaskConfig
+from amidst.models.config_masks import DeepMaskConfig, DeepMaskDecodeConfig, RefineConfig, SharpMaskConfig
 from amidst.models.config_parts import (
     CAFFE_PIXELS,
     EFFICIENTNET_LITE_PIXELS,
@@ -33,6 +33,7 @@ __all__ = [
     "BackboneName",
     "DecodeConfig",
     "DeepMaskConfig",
+    "DeepMaskDecodeConfig",
     "FPNConfig",
     "FPNMasksConfig",
     "FastRCNNConfig",
@@ -46,6 +47,7 @@ __all__ = [
     "PixelConfig",
     "ProposalConfig",
     "RPNConfig",
+    "RefineConfig",
     "RetinaNetConfig",
     "SharpMaskConfig",
 ]

@@ -128,6 +128,8 @@ class DeepMask(nn.Module):
         logits = patches.scores.new_empty(len(patches.scores), self.mask_side, self.mask_side)
         for index, scale in enumerate(dense):
             here = (patches.scale == index).nonzero()[:, 0]
+            if not len(here):
+                continue
             row, column = patches.row[here], patches.column[here]
             logits[here] = self.scale_masks(scale, row, column).float()
         return logits

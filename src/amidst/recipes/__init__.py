@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amidst.errors import UsageError
-from amidst.recipes import fpn_masks, rcnn, retinanet, smoke
+from amidst.recipes import fpn_masks, masks, rcnn, retinanet, smoke
 from amidst.recipes.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {
@@ -18,6 +18,10 @@ RECIPES: dict[str, Recipe] = {
     "rpn_lite": rcnn.RPN_LITE,
     "fast_rcnn_lite": rcnn.FAST_RCNN_LITE,
     "faster_rcnn_lite": rcnn.FASTER_RCNN_LITE,
+    "deepmask_r50": masks.DEEPMASK_R50,
+    "sharpmask_r50": masks.SHARPMASK_R50,
+    "deepmask_lite": masks.DEEPMASK_LITE,
+    "sharpmask_lite": masks.SHARPMASK_LITE,
     "fpn_masks_r50": fpn_masks.R50,
     "fpn_masks_lite": fpn_masks.LITE,
     "smoke": smoke.SMOKE,

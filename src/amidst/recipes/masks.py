@@ -90,9 +90,9 @@ def deepmask_lite() -> Experiment:
         ),
         data=DataConfig(batch_size=8, resize=LONG_SIDE_640, patches=PatchConfig(per_image=4), workers=1),
         optim=OptimConfig(
-            kind="adamw", lr=5e-4, lr_batch=8, weight_decay=0.05, backbone_lr_factor=0.25, clip_norm=10.0
+            kind="adamw", lr=1e-3, lr_batch=8, weight_decay=0.05, backbone_lr_factor=0.25, clip_norm=10.0
         ),
-        schedule=ScheduleConfig(kind="cosine", epochs=60, warmup_iterations=100, warmup_factor=0.01),
+        schedule=ScheduleConfig(kind="cosine", epochs=40, warmup_iterations=100, warmup_factor=0.01),
         train=TrainConfig(precision="auto", ema_decay=0.998, log_every=20, checkpoint_every=200),
     )
 
@@ -137,7 +137,7 @@ DEEPMASK_LITE = Recipe(
     name="deepmask_lite",
     summary="DeepMask for machines without a GPU",
     hardware="2 CPU cores",
-    time="60 epochs",
+    time="40 epochs",
     score="see docs/studies",
     make=deepmask_lite,
 )
