@@ -56,7 +56,7 @@ def rpn_losses(outputs: DenseOutputs, targets: Sequence[Target], config: RPNLoss
 
 @torch.no_grad()
 def anchor_targets(anchors: Tensor, target: Target, config: RPNLossConfig) -> tuple[Tensor, Tensor, Tensor]:
-    """Anchors (N, 4) of one image -> its sampled positives (P,), negatives (Q,), boxes of positives (P, 4)."""
+    """Anchors (N, 4) of one image -> sampled positives (P,), negatives (Q,), boxes of positives (P, 4)."""
     iou = pairwise_iou(target.boxes_xyxy, anchors)  # (G, N)
     matched = match(iou, config.positive_iou, config.negative_iou, "all")  # (N,)
     generator = torch.Generator().manual_seed(target.seed)

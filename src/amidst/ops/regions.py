@@ -95,6 +95,7 @@ def pool_pyramid(
     levels: Sequence[int],
     kind: Literal["align", "align_legacy", "max"] = "align",
     sampling: int = 2,
+    canonical_size: float = 224.0,
 ) -> Tensor:
     """Each box pooled from the level that `level_of` gives: (N, C, p, p) in the order of the boxes.
 
@@ -107,7 +108,7 @@ def pool_pyramid(
         raise ValueError(
             f"levels {first} to {last} need as many maps and strides, got {len(features)} and {len(strides)}"
         )
-    level = level_of(boxes_xyxy, first, last) - first
+    level = level_of(boxes_xyxy, first, last, canonical_size=canonical_size) - first
     regions = _regions(features, boxes_xyxy, image_index, level, size, strides)
     tables = [table_of(feature) for feature in features]
     if kind == "max":

@@ -137,6 +137,8 @@ class _Loop:
         rate = run.base_rate * rate_factor(run.step, run.total, schedule)
         set_rate(run.learner.optimiser, rate)
         run.learner.model.train()
+        # What a network draws by itself (dropout) depends on the update alone: a resumed run draws the same.
+        torch.manual_seed((run.experiment.train.seed << 32) + run.step)
 
         def prepare(samples: list[Sample]) -> Prepared:
             prepared = prepare_batch(run, samples)
