@@ -13,7 +13,6 @@ from fastapi import FastAPI
 
 T = TypeVar("T")
 
-
 class LocalClient:
     """httpx over an application, without sockets; one event loop for everything."""
 
@@ -46,7 +45,6 @@ class LocalClient:
     ) -> None:
         self.run(self.http.aclose())
         self.runner.close()
-
 
 @pytest.fixture(scope="session")
 def local_client() -> type[LocalClient]:

@@ -1,0 +1,1 @@
+"""The annotation engine over HTTP: tickets for workers, the campaign for managers."""

@@ -1,0 +1,115 @@
+"""The server of a campaign, from its parts.
+
+store = await open_store("campaign/campaign.db")
+app = create_app(store, MediaStore(folder / "media"), clock, secrets, ServerConfig())
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+
+from amidst.apps.server.access import Gate
+from amidst.apps.server.accounts import Accounts, AccountsConfig, AccountTables
+from amidst.apps.server.crowd.golds import GoldRoutes
+from amidst.apps.server.crowd.management import ManagementRoutes
+from amidst.apps.server.crowd.pictures import Pictures
+from amidst.apps.server.crowd.settings import Settings
+from amidst.apps.server.crowd.tickets import TicketRoutes, WorkerLimits
+from amidst.apps.server.errors import Translation
+from amidst.apps.server.foundation import make_app
+from amidst.apps.server.installation import Secrets
+from amidst.apps.server.limits import Clock
+from amidst.apps.server.media import MediaStore
+from amidst.apps.server.media_links import MediaLinks
+from amidst.apps.server.routes_accounts import AccountRoutes
+from amidst.apps.server.routes_auth import AuthLimits, AuthRoutes
+from amidst.config import Config
+from amidst.crowd import engine, schema, schema_people
+from amidst.crowd.store import Store
+from amidst.errors import AnswerError, DataError, StoreUnavailable, UnknownRecord, UsageError
+
+TABLES = AccountTables(
+    worker=schema.worker,
+    identity=schema_people.identity,
+    password=schema_people.password,
+    session=schema_people.session,
+    account_role=schema_people.account_role,
+    invitation=schema_people.invitation,
+    audit=schema_people.audit,
+)
+TRANSLATION: Translation = {
+    StoreUnavailable: (503, "unavailable"),
+    UnknownRecord: (404, "not-found"),
+    AnswerError: (422, "answer"),
+    DataError: (422, "invalid"),
+    UsageError: (422, "invalid"),
+}
+
+log = logging.getLogger(__name__)
+
+
+class ServerConfig(Config, frozen=True):
+    """public_origin: scheme and host that users see, if a proxy stands in front. sweep_s: how often expired
+    tickets are taken back; 0 for never (a caller does it)."""
+
+    public_origin: str = ""
+    sweep_s: float = 5.0
+    accounts: AccountsConfig = msgspec.field(default_factory=AccountsConfig)
+    auth: AuthLimits = msgspec.field(default_factory=AuthLimits)
+    workers: WorkerLimits = msgspec.field(default_factory=WorkerLimits)
+
+
+def make_accounts(clock: Clock, config: AccountsConfig) -> Accounts:
+    """The accounts of a campaign: its workers, managers and readers."""
+    return Accounts(TABLES, clock, config)
+
+
+def create_app(
+    store: Store,
+    media: MediaStore,
+    clock: Clock,
+    secrets: Secrets,
+    config: ServerConfig,
+    *,
+    hasher: PasswordHasher | None = None,
+) -> FastAPI:
+    """The application; it sweeps while it runs, and leaves the store open when it ends."""
+    accounts = make_accounts(clock, config.accounts)
+    gate = Gate(store, accounts, secrets, config.public_origin)
+    settings, links = Settings(store, clock), MediaLinks(media, secrets.links, clock)
+    pictures = Pictures(store, links)
+    routers = [
+        AuthRoutes(gate, config.auth, hasher).router(),
+        AccountRoutes(gate).router(),
+        TicketRoutes(store, gate, settings, pictures, config.workers).router(),
+        ManagementRoutes(store, gate, settings).router(),
+        GoldRoutes(store, gate, pictures).router(),
+        links.routes(gate),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sweeper = asyncio.create_task(_sweep(store, clock, config.sweep_s)) if config.sweep_s else None
+        yield
+        if sweeper is not None:
+            sweeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweeper
+
+    return make_app("amidst crowd", gate, routers, TRANSLATION, lifespan)
+
+
+async def _sweep(store: Store, clock: Clock, every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await engine.sweep(store, clock())
+        except StoreUnavailable as error:
+            log.error("expired tickets stay until the database is back: %s", error)
