@@ -21,15 +21,17 @@ from amidst.errors import UsageError
 Store = SqliteStore | PostgresStore
 
 
-async def open_store(where: str | Path, *, create: bool = False, read_only: bool = False) -> Store:
+async def open_store(
+    where: str | Path, *, create: bool = False, read_only: bool = False, durable: bool = True
+) -> Store:
     """The database of a campaign, brought to the current schema.
 
     where: a file, or postgresql://user:password@host:port/database. create: make the tables in a place that
-    has none. read_only: an SQLite file may then be in use by another process. Raises UsageError if there is
-    no campaign, if the schema is of a later version of amidst, or if another process holds the SQLite file;
-    StoreUnavailable if it cannot be reached.
+    has none. read_only: an SQLite file may then be in use by another process. durable: wait for the disk at
+    every commit; a simulation need not. Raises UsageError if there is no campaign, if the schema is of a later
+    version of amidst, or if another process holds the SQLite file; StoreUnavailable if it cannot be reached.
     """
-    store = _connect(where, create, read_only)
+    store = _connect(where, create, read_only, durable)
     try:
         version = await store.read(_version)
         if version is None and not create:
@@ -44,7 +46,7 @@ async def open_store(where: str | Path, *, create: bool = False, read_only: bool
     return store
 
 
-def _connect(where: str | Path, create: bool, read_only: bool) -> Store:
+def _connect(where: str | Path, create: bool, read_only: bool, durable: bool) -> Store:
     if isinstance(where, str) and "://" in where:
         if not where.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
             raise UsageError(f"expected a file or postgresql://..., got {where.partition('://')[0]}://...")
@@ -53,7 +55,7 @@ def _connect(where: str | Path, create: bool, read_only: bool) -> Store:
     if not create and not path.is_file():
         raise UsageError(f"{path}: no campaign here; make one with `amidst crowd init`")
     path.parent.mkdir(parents=True, exist_ok=True)
-    return SqliteStore(path, read_only=read_only)
+    return SqliteStore(path, read_only=read_only, durable=durable)
 
 
 def _version(connection: Connection) -> str | None:

@@ -36,11 +36,11 @@ READERS = 2
 class SqliteStore:
     """See the module. Open with `store.open_store`."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, durable: bool = True) -> None:
         self._path, self._read_only = path, read_only
         self._lock = None if read_only else _lock(path)
-        self._writer = _engine(path, "BEGIN IMMEDIATE")
-        self._reader = _engine(path, "BEGIN")
+        self._writer = _engine(path, "BEGIN IMMEDIATE", durable)
+        self._reader = _engine(path, "BEGIN", durable)
         self._queue: SimpleQueue[tuple[Work[Any], Future[Any]] | None] = SimpleQueue()
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="crowd-read")
         self._thread = threading.Thread(target=self._write_all, name="crowd-write", daemon=True)
@@ -147,7 +147,7 @@ def _raiser(future: Future[Any], error: BaseException) -> Callable[[], None]:
     return lambda: None if future.cancelled() else future.set_exception(error)
 
 
-def _engine(path: Path, begin: str) -> Engine:
+def _engine(path: Path, begin: str, durable: bool) -> Engine:
     engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 10.0})
 
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -155,7 +155,7 @@ def _engine(path: Path, begin: str) -> Engine:
         for pragma in (
             "busy_timeout = 10000",
             "journal_mode = WAL",
-            "synchronous = FULL",
+            f"synchronous = {'FULL' if durable else 'OFF'}",
             "foreign_keys = ON",
             "cache_size = -65536",
         ):
