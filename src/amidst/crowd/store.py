@@ -28,8 +28,9 @@ async def open_store(
 
     where: a file, or postgresql://user:password@host:port/database. create: make the tables in a place that
     has none. read_only: an SQLite file may then be in use by another process. durable: wait for the disk at
-    every commit; a simulation need not. Raises UsageError if there is no campaign, if the schema is of a later
-    version of amidst, or if another process holds the SQLite file; StoreUnavailable if it cannot be reached.
+    every commit; a simulation need not. Raises UsageError if there is no campaign, if the schema is of a
+    later version of amidst, or if another process holds the SQLite file; StoreUnavailable if it cannot be
+    reached.
     """
     store = _connect(where, create, read_only, durable)
     try:
