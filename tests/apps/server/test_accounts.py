@@ -67,7 +67,7 @@ def house(tmp_path: Path, local_client: type[Any]) -> Iterator[House]:
     clock = [1_000_000 * MICRO]
     accounts = Accounts(TABLES, lambda: clock[0])
     client = local_client()
-    store = client.run(open_store(tmp_path / "c.db", create=True))
+    store = client.run(open_store(tmp_path / "c.db", create=True, durable=False))
     first = client.run(store.write(accounts.first_link))
     gate = Gate(store, accounts, new_secrets())
     routers = [AuthRoutes(gate, AuthLimits(), FAST).router(), AccountRoutes(gate).router()]

@@ -142,7 +142,7 @@ def make_site(
     def make(config: ServerConfig = OPEN) -> Site:
         shutil.copy(template / "campaign.db", tmp_path / "campaign.db")
         client, clock, secrets = local_client(), [1_000_000 * MICRO], new_secrets()
-        store = client.run(open_store(tmp_path / "campaign.db"))
+        store = client.run(open_store(tmp_path / "campaign.db", durable=False))
         media = MediaStore(template / "media")
         app = create_app(store, media, lambda: clock[0], secrets, config, hasher=FAST)
         client.use(app)
