@@ -11,6 +11,7 @@ Source: section 2.4.3 and appendix A of the thesis.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -126,18 +127,13 @@ def live_points(inputs: CellInputs) -> tuple[PointRow, ...]:
 
 
 def closed_points(claims: Sequence[ClaimRow], confirmations: int) -> tuple[int, ...]:
-    """Points that enough people, at the same step, would close: those that all of them name; or an expert."""
-    by_unit: dict[int, list[ClaimRow]] = {}
+    """Points that an expert, or enough people at the same step, would close."""
+    named: Counter[tuple[int, int]] = Counter()
     for claim in claims:
         if claim.kind != "cannot_tell":
-            by_unit.setdefault(claim.unit, []).append(claim)
-    closed: set[int] = set()
-    for together in by_unit.values():
-        for claim in together:
-            closed.update(claim.points if claim.by_expert else ())
-        if len(together) >= confirmations:
-            closed.update(set.intersection(*(set(claim.points) for claim in together[:confirmations])))
-    return tuple(sorted(closed))
+            for point in claim.points:
+                named[claim.unit, point] += confirmations if claim.by_expert else 1
+    return tuple(sorted({point for (_, point), number in named.items() if number >= confirmations}))
 
 
 def workable(inputs: CellInputs, live: Sequence[PointRow]) -> tuple[PointRow, ...]:

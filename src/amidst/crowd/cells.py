@@ -117,6 +117,14 @@ def points(connection: Connection, cell_id: int) -> tuple[PointRow, ...]:
     return tuple(PointRow(row.id, row.x, row.y) for row in crosses or rows)
 
 
+def every_point(connection: Connection, cell_id: int) -> list[PointRow]:
+    """All crosses of a cell, also those that do not count now: coverage outlasts voiding."""
+    rows = connection.execute(
+        select(point.c.id, point.c.x, point.c.y).where(point.c.cell_id == cell_id).order_by(point.c.id)
+    )
+    return [PointRow(*row) for row in rows]
+
+
 def cover(connection: Connection, campaign: Campaign, masks: dict[int, Rle], crosses: list[PointRow]) -> None:
     """Writes down which of the points each mask (by segmentation id) covers."""
     if not crosses:

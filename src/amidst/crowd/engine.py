@@ -12,11 +12,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from amidst.crowd import campaigns, leases, submits
+from amidst.coco.records import Rle
+from amidst.crowd import campaigns, golds, leases, submits
 from amidst.crowd.bodies import Client, Task
 from amidst.crowd.campaigns import NewCategory, NewImage, WorkerRecord
 from amidst.crowd.config import CampaignConfig, Stage
 from amidst.crowd.context import read_campaign
+from amidst.crowd.golds import GoldRecord
 from amidst.crowd.results import Conflict, Draft, HeldTicket, NoWork, Receipt, Ticket
 from amidst.crowd.store import Store
 from amidst.curation.selection import Proposal
@@ -173,3 +175,28 @@ async def sweep(store: Store, now: int) -> int:
     while (number := await store.write(lambda c: leases.sweep(c, now))) > 0:
         total += number
     return total
+
+
+# --- known items ------------------------------------------------------------------------------------------
+
+
+async def add_gold_mask(
+    store: Store, image_id: int, category_id: int, rle: Rle, *, source: str = "", spoil: bool = True
+) -> list[int]:
+    """A true mask for training and grids, and spoiled ones; ids, that of training first."""
+    return await store.write(lambda c: golds.add_mask(c, image_id, category_id, rle, source, spoil))
+
+
+async def add_gold_image(store: Store, image_id: int, *, iconic: bool) -> int:
+    """A known image of the filter."""
+    return await store.write(lambda c: golds.add_image(c, image_id, iconic=iconic))
+
+
+async def retire_gold(store: Store, gold_id: int) -> None:
+    """Takes a known item out of future tickets."""
+    await store.write(lambda c: golds.retire(c, gold_id))
+
+
+async def list_golds(store: Store) -> list[GoldRecord]:
+    """All known items."""
+    return await store.read(golds.every)

@@ -208,10 +208,11 @@ def _shown(turn: Turn, ticket_id: int, offer: Offer, token: str, issued: int, ex
 
 
 def _held_number(connection: Connection, worker_id: int, stage: Stage) -> int:
+    stages = ("segmentation", "training") if stage == "segmentation" else (stage,)
     number: int = connection.execute(
         select(func.count())
         .select_from(ticket)
-        .where(ticket.c.worker_id == worker_id, ticket.c.stage == stage, text("ticket.state = 'leased'"))
+        .where(ticket.c.worker_id == worker_id, ticket.c.stage.in_(stages), text("ticket.state = 'leased'"))
     ).scalar_one()
     return number
 

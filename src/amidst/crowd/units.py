@@ -186,6 +186,16 @@ def completed(connection: Connection, unit_id: int) -> bool:
     return connection.execute(closed).first() is not None
 
 
+def decide(connection: Connection, unit_id: int) -> None:
+    """Closes a unit: it needs no further judgement."""
+    connection.execute(update(unit).where(unit.c.id == unit_id).values(state="decided"))
+
+
+def is_expert_only(connection: Connection, unit_id: int) -> bool:
+    """Whether a unit waits for an expert."""
+    return bool(connection.execute(select(unit.c.expert_only).where(unit.c.id == unit_id)).scalar())
+
+
 def settle(connection: Connection, unit_id: int, state: str, needed: int) -> None:
     """Sets a unit's state, and how many judgements it should get, never fewer than are under way."""
     least = func.max(unit.c.taken, needed) if _is_sqlite(connection) else func.greatest(unit.c.taken, needed)

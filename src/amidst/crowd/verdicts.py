@@ -43,7 +43,7 @@ def settle(connection: Connection, campaign: Campaign, kind: str, ref_id: int, n
         units.settle(connection, unit_id, state, outcome.needed)
     row = connection.execute(select(table.c.cell_id).where(table.c.id == ref_id)).one()
     if kind == "segmentation":
-        _settle_instance(connection, ref_id)
+        settle_instance(connection, ref_id)
     return int(row.cell_id)
 
 
@@ -100,7 +100,7 @@ def untouched(rule: Rule, inputs: Inputs) -> Outcome:
     return before
 
 
-def _settle_instance(connection: Connection, segmentation_id: int) -> None:
+def settle_instance(connection: Connection, segmentation_id: int) -> None:
     """The instance's state and attempts, from its masks."""
     instance_id = connection.execute(
         select(segmentation.c.instance_id).where(segmentation.c.id == segmentation_id)

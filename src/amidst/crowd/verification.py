@@ -1,0 +1,170 @@
+"""Verification: grids of masks in which the poor ones are marked.
+
+One category per grid where it has known masks enough. Nobody judges a mask of their own, or one mask twice.
+Masks that were decided before fill small grids; what is said of them does not count.
+
+Source: section 2.4.3 of the thesis.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, Table, insert, select
+
+from amidst.coco import masks
+from amidst.coco.records import Rle
+from amidst.crowd import grids, units, verdicts
+from amidst.crowd.bodies import CategoryRef, GridMask, ImageRef, VerificationBody, VerificationTask
+from amidst.crowd.plans import Filed, Item, Judgement, Offer, Plan, StageWork, Turn
+from amidst.crowd.results import NoWork
+from amidst.crowd.schema import answer, category, gold, image
+from amidst.crowd.schema_chain import cell, crowd_region, mask_vote, segmentation
+from amidst.crowd.units import Free
+from amidst.crowd.validation import check_positions
+
+RECENT = 2000  # masks among which fillers are drawn
+
+
+def offer(turn: Turn) -> Offer | NoWork:
+    """A grid of masks that wait, of one category or, lacking known masks, of several."""
+    config = turn.campaign.config.verification
+    first = units.find(turn.connection, turn.worker, "verification", 1)
+    if not first:
+        return NoWork(reason="nothing_open")
+    lot = turn.campaign.lot("grid", turn.worker.id, first[0].id, turn.now)
+    for category_id in (first[0].category_id, None):
+        bad = grids.draw(turn.connection, "known_bad", config.known_bad, lot, category_id)
+        good = grids.draw(turn.connection, "known_good", config.known_good, lot, category_id, beside=bad)
+        if len(bad) == config.known_bad and len(good) == config.known_good:
+            break
+    else:
+        return NoWork(reason="no_gold")
+    places = config.grid - len(bad) - len(good)
+    found = {first[0].id: first[0]}
+    for one in units.find(turn.connection, turn.worker, "verification", places - 1, category_id=category_id):
+        found.setdefault(one.id, one)
+    waiting = list(found.values())[:places]
+    if len(waiting) < config.min_items and not _is_old(turn, waiting):
+        return NoWork(reason="nothing_open")
+    judged = [Item(one.ref_kind, one.ref_id, one.id) for one in waiting]
+    fillers = _fillers(turn, places - len(judged), category_id)
+    picked = [fillers[index] for index in lot.permutation(len(fillers))[: places - len(judged)]]
+    return Offer("verification", grids.mix(judged, [*bad, *good], picked, lot))
+
+
+def task(turn: Turn, plan: Plan) -> VerificationTask:
+    """The masks, all in the same form whatever they are."""
+    shown: dict[tuple[str, int], GridMask] = {}
+    for kind in {item.kind for item in plan.items}:
+        refs = [item.ref for item in plan.items if item.kind == kind]
+        shown |= {(kind, ref): mask for ref, mask in _read(turn, kind, refs).items()}
+    return VerificationTask(items=tuple(shown[item.kind, item.ref] for item in plan.items))
+
+
+def judge(turn: Turn, plan: Plan, body: VerificationBody) -> Judgement:
+    """Whether the gate is met. Raises AnswerError."""
+    check_positions(body.bad, len(plan.items))
+    config = turn.campaign.config.verification
+    return grids.gate(turn.connection, plan, set(body.bad), "known_bad", config.must_find, config.max_marked)
+
+
+def accept(turn: Turn, filed: Filed) -> None:
+    """Keeps the votes and judges the masks anew."""
+    marked = set(filed.body.bad)
+    votes = [
+        (item, place not in marked) for place, item in enumerate(filed.plan.items) if item.unit in filed.units
+    ]
+    turn.connection.execute(
+        insert(mask_vote),
+        [{"unit_id": item.unit, "answer_id": filed.answer_id, "good": good} for item, good in votes],
+    )
+    subjects = [(item.kind, item.ref) for item, _ in votes]
+    verdicts.settle_all(turn.connection, turn.campaign, subjects, turn.now)
+
+
+def _is_old(turn: Turn, waiting: list[Free]) -> bool:
+    patience = round(1e6 * turn.campaign.config.verification.patience_s)
+    return min(one.created_at for one in waiting) <= turn.now - patience
+
+
+def _fillers(turn: Turn, number: int, category_id: int | None) -> list[Item]:
+    """Masks decided lately, of other authors."""
+    if number <= 0:
+        return []
+    recent = (
+        select(segmentation.c.id, segmentation.c.cell_id, segmentation.c.answer_id, segmentation.c.state)
+        .order_by(segmentation.c.id.desc())
+        .limit(RECENT)
+        .subquery("recent")
+    )
+    query = (
+        select(recent.c.id)
+        .join(cell, cell.c.id == recent.c.cell_id)
+        .join(answer, answer.c.id == recent.c.answer_id)
+        .where(recent.c.state.in_(("accepted", "discarded")), answer.c.worker_id != turn.worker.id)
+        .order_by(recent.c.id)
+    )
+    if category_id is not None:
+        query = query.where(cell.c.category_id == category_id)
+    return [Item("segmentation", row[0]) for row in turn.connection.execute(query)]
+
+
+def _read(turn: Turn, kind: str, refs: list[int]) -> dict[int, GridMask]:
+    rows = turn.connection.execute(_query(kind).where(_table(kind).c.id.in_(refs))).all()
+    rles = [Rle((row.height, row.width), row.rle) for row in rows]
+    boxes = masks.boxes(rles)
+    side = turn.campaign.config.verification.crop
+    return {
+        row.id: GridMask(
+            image=ImageRef(id=row.image_id, width=row.width, height=row.height),
+            category=CategoryRef(id=row.category_id, name=row.name, icon=row.icon),
+            crop_xywh=crop(tuple(box), row.width, row.height, side),
+            mask=rle,
+            region=kind == "crowd_region",
+        )
+        for row, rle, box in zip(rows, rles, boxes, strict=True)
+    }
+
+
+def crop(
+    box_xywh: tuple[float, ...], width: int, height: int, side: float
+) -> tuple[float, float, float, float]:
+    """The part of the image around a box, `side` times as large, within the image."""
+    x, y, w, h = (float(value) for value in box_xywh)
+    left, top = max(0.0, x - w * (side - 1) / 2), max(0.0, y - h * (side - 1) / 2)
+    right = min(float(width), x + w * (side + 1) / 2)
+    bottom = min(float(height), y + h * (side + 1) / 2)
+    return round(left, 2), round(top, 2), round(right - left, 2), round(bottom - top, 2)
+
+
+def _table(kind: str) -> Table:
+    return {"segmentation": segmentation, "crowd_region": crowd_region, "gold": gold}[kind]
+
+
+def _query(kind: str) -> Select[Any]:
+    table = _table(kind)
+    columns = (
+        table.c.id,
+        table.c.rle,
+        image.c.id.label("image_id"),
+        image.c.width,
+        image.c.height,
+        category.c.id.label("category_id"),
+        category.c.name,
+        category.c.icon,
+    )
+    if kind == "gold":
+        joined = gold.join(image, image.c.id == gold.c.image_id).join(
+            category, category.c.id == gold.c.category_id
+        )
+    else:
+        joined = (
+            table.join(cell, cell.c.id == table.c.cell_id)
+            .join(image, image.c.id == cell.c.image_id)
+            .join(category, category.c.id == cell.c.category_id)
+        )
+    return select(*columns).select_from(joined)
+
+
+WORK = StageWork(offer, task, judge, accept)
