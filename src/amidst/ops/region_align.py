@@ -17,9 +17,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
-from amidst.ops.region_parts import Part, Regions, first_rows, joined, make_parts, round_up
-
-_TAPS = 1 << 22  # at once: 50 MB of index and weight
+from amidst.ops.region_parts import TAPS, Part, Regions, first_rows, make_parts, round_up
 
 
 @dataclass(frozen=True)
@@ -43,17 +41,13 @@ class _Align(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, lattice: Lattice, *tables: Tensor) -> Tensor:
         ctx.lattice, ctx.rows = lattice, [len(table) for table in tables]  # type: ignore[attr-defined]
-        bins, channels = lattice.regions.size**2, tables[0].shape[1]
-        parts = _parts(lattice)
-        pooled = []
-        for part in parts:
+        count, bins, channels = len(lattice.regions), lattice.regions.size**2, tables[0].shape[1]
+        pooled = tables[0].new_empty((count, bins, channels))
+        for part in _parts(lattice, TAPS):
             index, weight = _taps(lattice, part)
-            table = tables[part.level]
-            sums = functional.embedding_bag(index, table, per_sample_weights=weight.to(table), mode="sum")
-            pooled.append(sums.view(-1, bins, channels))
-        if not pooled:
-            return tables[0].new_zeros((0, bins, channels))
-        return joined(parts, pooled, len(lattice.regions))
+            sums = functional.embedding_bag(index, tables[part.level], per_sample_weights=weight, mode="sum")
+            pooled.index_copy_(0, part.regions, sums.view(-1, bins, channels))
+        return pooled
 
     @staticmethod
     @once_differentiable
@@ -63,34 +57,34 @@ class _Align(torch.autograd.Function):
         rows: list[int] = ctx.rows  # type: ignore[attr-defined]
         grad = grad.reshape(-1, channels)  # (N*p*p, C)
         grads: list[Tensor | None] = [None] * len(rows)
-        for part in _parts(lattice):
+        for part in _parts(lattice, 4 * TAPS):
             index, weight = _taps(lattice, part)
             cells, order = index.flatten().sort(stable=True)
-            starts = torch.searchsorted(cells, torch.arange(rows[part.level] + 1, device=cells.device))
+            starts = torch.searchsorted(cells, torch.arange(rows[part.level] + 1).to(cells))
             bags = order // index.shape[1]  # (n*p*p*K,), bins of this part
             bags = part.regions[bags // bins] * bins + bags % bins
             sums = functional.embedding_bag(
                 bags,
                 grad,
                 starts,
-                per_sample_weights=weight.flatten()[order].to(grad),
+                per_sample_weights=weight.flatten()[order],
                 mode="sum",
                 include_last_offset=True,
             )
             before = grads[part.level]
             grads[part.level] = sums if before is None else before.add_(sums)
         zeros = (grad.new_zeros(count, channels) for count in rows)
-        return None, *(next(zeros) if g is None else g for g in grads)
+        return None, *(zero if g is None else g for g, zero in zip(grads, zeros, strict=True))
 
 
-def _parts(lattice: Lattice) -> list[Part]:
+def _parts(lattice: Lattice, taps: int) -> list[Part]:
     regions = lattice.regions
     if lattice.sampling > 0:
         counts = torch.full_like(regions.level, lattice.sampling)[:, None].expand(-1, 2)
     else:
         strides = regions.boxes_xyxy.new_tensor(regions.strides)[regions.level]
         counts = round_up(_adaptive(_bins(lattice, regions.boxes_xyxy, strides)[1]))
-    return make_parts(regions.level, counts, _TAPS // (4 * regions.size**2))
+    return make_parts(regions.level, counts, taps // (4 * regions.size**2))
 
 
 def _bins(lattice: Lattice, boxes_xyxy: Tensor, stride: Tensor | float) -> tuple[Tensor, Tensor]:
@@ -117,7 +111,7 @@ def _taps(lattice: Lattice, part: Part) -> tuple[Tensor, Tensor]:
     samples = torch.full_like(bin_yx, lattice.sampling).long() if lattice.sampling > 0 else _adaptive(bin_yx)
     y, weight_y = _axis(start[:, 0], bin_yx[:, 0], samples[:, 0], regions.size, part.count_yx[0], height)
     x, weight_x = _axis(start[:, 1], bin_yx[:, 1], samples[:, 1], regions.size, part.count_yx[1], width)
-    y = y * width + first_rows(regions.image_index[part.regions], (height, width))[:, None, None]
+    y = y * width + first_rows(regions.image_index[part.regions], (height, width))
     index = y[:, :, None, :, None] + x[:, None, :, None, :]  # (n, p, p, 2 * count y, 2 * count x)
     weight = weight_y[:, :, None, :, None] * weight_x[:, None, :, None, :]
     taps = 4 * part.count_yx[0] * part.count_yx[1]
@@ -142,6 +136,6 @@ def _axis(
     low = at.floor()
     share = (at - low) * counted / samples.clamp(min=1)
     weight = torch.stack((counted / samples.clamp(min=1) - share, share), dim=-1)
-    low = low.long()
+    low = low.int()
     cells = torch.stack((low, (low + 1).clamp(max=extent - 1)), dim=-1)
     return cells.flatten(2), weight.flatten(2)

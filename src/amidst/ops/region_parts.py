@@ -10,11 +10,12 @@ only with the number of taps in all over the limit that bounds the memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+TAPS = 1 << 18  # at once: 3 MB of index and weight, which stay in the cache
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def table_of(features: Tensor) -> Tensor:
 
 
 def make_parts(level: Tensor, count_yx: Tensor, limit: int) -> list[Part]:
-    """Regions (N,), (N, 2) by level and count, at most `limit` counts (but at least one region) a part."""
+    """Regions (N,), (N, 2) by level and count; in a part at most `limit` times the product of the count."""
     key = (level << 42) | (count_yx[:, 0] << 21) | count_yx[:, 1]
     order = torch.argsort(key, stable=True)
     keys, sizes = torch.unique_consecutive(key[order], return_counts=True)
@@ -62,20 +63,11 @@ def make_parts(level: Tensor, count_yx: Tensor, limit: int) -> list[Part]:
 
 
 def round_up(count: Tensor) -> Tensor:
-    """Counts rounded up to powers of two, so that there are few different ones; at least 1."""
-    return torch.exp2(torch.log2(count.clamp(min=1).double()).ceil()).long()
+    """Counts rounded up to 1, 2, 3, 4, 6, 8, 12, 16, 24, ..., so that there are few different ones."""
+    power = torch.exp2(torch.log2(count.clamp(min=1).double()).ceil()).long()
+    return torch.where(count * 4 <= power * 3, power * 3 // 4, power).clamp(min=1)
 
 
 def first_rows(image_index: Tensor, feature_hw: tuple[int, int]) -> Tensor:
-    """Row of the table where the map of each region's image begins, (n,)."""
-    return image_index * (feature_hw[0] * feature_hw[1])
-
-
-def joined(parts: Sequence[Part], pooled: Sequence[Tensor], count: int) -> Tensor:
-    """Results (n, ...) of each part as one (N, ...) in the order of the regions."""
-    if len(pooled) == 1:  # one part holds them all, in order
-        return pooled[0]
-    result = pooled[0].new_empty((count, *pooled[0].shape[1:]))
-    for part, values in zip(parts, pooled, strict=True):
-        result.index_copy_(0, part.regions, values)
-    return result
+    """Row of the table where the map of each region's image begins, (n, 1, 1)."""
+    return (image_index * (feature_hw[0] * feature_hw[1]))[:, None, None].int()
