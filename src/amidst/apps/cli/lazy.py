@@ -14,7 +14,12 @@ import typer.core
 
 from amidst.errors import MissingExtra
 
-EXTRAS = {"torch": "train", "safetensors": "train", "matplotlib": "report", "jinja2": "report"}
+EXTRAS = {
+    "torch": "train",
+    "safetensors": "train",
+    "matplotlib": "report",
+    "jinja2": "report",
+} | dict.fromkeys(("alembic", "argon2", "asyncpg", "fastapi", "sqlalchemy", "uvicorn"), "server")
 
 
 def lazy_group(modules: Mapping[str, str]) -> type[typer.core.TyperGroup]:

@@ -26,6 +26,7 @@ COMMANDS = {
     "demo": "Train, predict, score and show on the bundled photographs, in a few minutes.",
     "dataset": "Check, summarise, browse, split, release and convert COCO-format datasets.",
     "collect": "Choose categories, plan searches, fetch photographs that may be used.",
+    "crowd": "Label a dataset with people: serve a campaign, simulate one, export it.",
     "recipes": "List the training recipes, or show one with all its settings.",
     "train": "Train a detector on a COCO-format dataset.",
     "study": "Train the configurations of a table of the thesis, and compare.",

@@ -28,6 +28,7 @@ from amidst.apps.server.installation import Secrets
 from amidst.apps.server.limits import Clock
 from amidst.apps.server.media import MediaStore
 from amidst.apps.server.media_links import MediaLinks
+from amidst.apps.server.pages import Pages
 from amidst.apps.server.routes_accounts import AccountRoutes
 from amidst.apps.server.routes_auth import AuthLimits, AuthRoutes
 from amidst.config import Config
@@ -92,6 +93,7 @@ def create_app(
         ManagementRoutes(store, gate, settings).router(),
         GoldRoutes(store, gate, pictures).router(),
         links.routes(gate),
+        Pages({"/": "enter.html", "/enter": "enter.html"}).routes(gate),
     ]
 
     @asynccontextmanager

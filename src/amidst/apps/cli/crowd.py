@@ -1,0 +1,207 @@
+"""`amidst crowd`: a labelling campaign from an empty folder to a COCO file."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from amidst.apps.cli import crowd_campaigns, crowd_simulate
+from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
+from amidst.apps.cli.crowd_campaigns import Place, opened
+from amidst.apps.cli.crowd_figures import progress_tables
+from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
+from amidst.apps.server.installation import load_secrets
+from amidst.apps.server.serving import bind, is_loopback, make_server
+from amidst.coco.files import write_atomically
+from amidst.config import override
+from amidst.crowd import engine
+from amidst.crowd.config import CampaignConfig
+from amidst.errors import FindingError, UsageError
+
+app = new_app("Label a dataset with people: the thesis's chain of stages, served to a browser.")
+app.command("simulate")(crowd_simulate.simulate)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")]
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        help="postgresql://user:password@host/database instead of SQLite in DIR.",
+        envvar="AMIDST_DATABASE_URL",
+        show_envvar=True,
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.", show_default=False),
+]
+
+
+@app.command()
+def init(
+    folder: Folder,
+    images: Annotated[Path, typer.Option(help="Folder of photographs; its subfolders are searched too.")],
+    categories: Annotated[
+        Path | None,
+        typer.Option(
+            help='COCO file, or text with a line "name, supercategory" each; left out: the 91 of the thesis.',
+            show_default=False,
+        ),
+    ] = None,
+    image_filter: Annotated[
+        bool, typer.Option("--filter", help="Let workers remove iconic and invalid images first.")
+    ] = False,
+    settings: Settings = None,
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Make a campaign of a folder of photographs.
+
+    Photographs are copied, turned upright and stripped of metadata; the folder itself is not changed.
+
+    **Example**
+
+      amidst crowd init birds/ --images photos/ --categories birds.txt --set labelling.workers=5
+    """
+    place = Place(folder, database_url)
+    if (folder / crowd_campaigns.DATABASE).exists():
+        raise UsageError(f"{folder}: there is a campaign already")
+    config = override(CampaignConfig(), settings or [])
+    chosen = crowd_campaigns.read_categories(categories)
+    taken = crowd_campaigns.take_in(images, place.media)
+    load_secrets(folder)
+    at = crowd_campaigns.now()
+    crowd_campaigns.create(place, config, chosen, taken, at=at, filtered=image_filter)
+    say(f"{len(taken):,} images and {len(chosen)} categories; next: amidst crowd serve {folder}")
+
+
+@app.command()
+def serve(
+    folder: Folder,
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    public_url: Annotated[
+        str,
+        typer.Option(
+            help="Address users see, such as https://label.example, with a proxy on this machine in front.",
+            show_default=False,
+        ),
+    ] = "",
+    settings: Settings = None,
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Serve a campaign until Ctrl-C. At the first start it prints the one link for its first manager.
+
+    --set changes limits of this server: workers.lease.count=60, accounts.session_h=12.
+
+    **Examples**
+
+      amidst crowd serve birds/
+
+      amidst crowd serve birds/ --public-url https://label.example --database-url postgresql://me@db/birds
+    """
+    place = Place(folder, database_url)
+    config = override(ServerConfig(public_origin=_origin(public_url)), settings or [])
+    if not is_loopback(host) and not config.public_origin.startswith("https://"):
+        warning_line("others can listen in: put a proxy with HTTPS in front and give --public-url")
+    try:
+        asyncio.run(_serve(place, host, port, config))
+    except KeyboardInterrupt:
+        say("")
+
+
+async def _serve(place: Place, host: str, port: int, config: ServerConfig) -> None:
+    async with opened(place) as store:
+        secrets = load_secrets(place.folder)
+        listening = bind(host, port)
+        address = config.public_origin or f"http://{_authority(host, listening.getsockname()[1])}"
+        first = await store.write(make_accounts(crowd_campaigns.now, config.accounts).first_link)
+        say(f"serving {place.folder} at {address} (Ctrl-C ends)")
+        if first is not None:
+            say(f"first manager, once, within 24 hours: {address}/enter#{first}")
+        application = create_app(store, place.media, crowd_campaigns.now, secrets, config)
+        server = make_server(application, behind_proxy=bool(config.public_origin))
+        await server.serve(sockets=[listening])
+
+
+@app.command()
+def status(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = "") -> None:
+    """How far a campaign is, stage by stage and worker by worker; works while it is served."""
+
+    async def work() -> Any:
+        async with opened(Place(folder, database_url), read_only=True) as store:
+            return await engine.progress(store)
+
+    found = asyncio.run(work())
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+        return
+    for title, columns, rows in progress_tables(found):
+        print_table(title, columns, rows, right=columns[1:])
+
+
+@app.command()
+def export(
+    folder: Folder,
+    output: Annotated[Path, typer.Option("-o", "--output", help="COCO file to write.")],
+    captions: Annotated[
+        Path | None, typer.Option(help="Write the captions here, in COCO's format.", show_default=False)
+    ] = None,
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Write what has been accepted as a COCO file; works while the campaign is served.
+
+    Masks are run lengths at image size, iscrowd stands for crowd regions alone, images without objects stay.
+
+    **Example**
+
+      amidst crowd export birds/ -o birds.json && amidst dataset check birds.json
+    """
+
+    async def work() -> Any:
+        async with opened(Place(folder, database_url), read_only=True) as store:
+            return await engine.export(store)
+
+    made = asyncio.run(work())
+    made.dataset.save(output)
+    if captions is not None:
+        write_atomically(captions, msgspec.json.encode(made.captions))
+    dataset = made.dataset
+    say(f"{len(dataset.images):,} images, {len(dataset.annotations):,} annotations written to {output}")
+
+
+@app.command()
+def doctor(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = "") -> None:
+    """Check every invariant and derive every decision again; exit code 1 where one is broken."""
+
+    async def work() -> Any:
+        async with opened(Place(folder, database_url), read_only=True) as store:
+            return await engine.doctor(store)
+
+    faults = asyncio.run(work())
+    if as_json:
+        print_json(msgspec.to_builtins(faults))
+    else:
+        for fault in faults:
+            say(str(fault))
+    if faults:
+        raise FindingError(f"{len(faults)} faults")
+    say("no fault: all invariants hold, all decisions come out the same again")
+
+
+def _origin(public_url: str) -> str:
+    """Scheme and host of --public-url. Raises UsageError."""
+    origin = public_url.rstrip("/")
+    scheme, _, host = origin.partition("://")
+    if origin and (scheme not in ("http", "https") or not host or "/" in host):
+        raise UsageError(f"--public-url {public_url}: expected https://host or http://host, without a path")
+    return origin
+
+
+def _authority(host: str, port: int) -> str:
+    named = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    return f"[{named}]:{port}" if ":" in named else f"{named}:{port}"

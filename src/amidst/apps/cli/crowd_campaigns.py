@@ -1,0 +1,162 @@
+"""A campaign's folder: making one, opening one, running its server.
+
+DIR/campaign.db     the database (SQLite; with --database-url it lies elsewhere)
+DIR/media/          the pictures as they are served
+DIR/secrets.json    keys of this installation, mode 600
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from amidst.apps.cli.console import warning_line
+from amidst.apps.cli.progress import step
+from amidst.apps.server.media import MediaStore
+from amidst.apps.server.media_import import Imported, find_pictures, import_folder
+from amidst.coco.categories import icon_groups
+from amidst.coco.dataset import CocoDataset
+from amidst.crowd import engine
+from amidst.crowd.config import CampaignConfig
+from amidst.crowd.engine import NewCategory, NewImage
+from amidst.crowd.store import Store, open_store
+from amidst.errors import DataError, UsageError
+
+DATABASE, MEDIA = "campaign.db", "media"
+MAX_WARNINGS = 20
+
+
+def now() -> int:
+    """UTC microseconds."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a campaign lies. url: of its database, "" for SQLite in the folder."""
+
+    folder: Path
+    url: str = ""
+
+    @property
+    def database(self) -> str | Path:
+        """What `open_store` takes."""
+        return self.url or self.folder / DATABASE
+
+    @property
+    def media(self) -> MediaStore:
+        """The pictures."""
+        return MediaStore(self.folder / MEDIA)
+
+
+@asynccontextmanager
+async def opened(place: Place, *, create: bool = False, read_only: bool = False) -> AsyncIterator[Store]:
+    """The campaign's database, closed at the end."""
+    store = await open_store(place.database, create=create, read_only=read_only)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def take_in(folder: Path, media: MediaStore) -> list[NewImage]:
+    """All pictures of a folder, in the store. Refused ones are told; raises DataError when none is left."""
+    if not folder.is_dir():
+        raise UsageError(f"--images {folder}: there is no such folder")
+    names = find_pictures(folder)
+    taken: list[NewImage] = []
+    refused: list[Imported] = []
+    with step("images", len(names)) as progress:
+        for done, one in enumerate(import_folder(folder, names, media), 1):
+            if one.stored is None:
+                refused.append(one)
+            else:
+                height, width = one.stored.size_hw
+                sha256 = one.stored.sha256
+                taken.append(NewImage(file_name=one.file_name, width=width, height=height, sha256=sha256))
+            progress.update(done)
+    for one in refused[:MAX_WARNINGS]:
+        warning_line(one.problem)
+    if len(refused) > MAX_WARNINGS:
+        warning_line(f"and {len(refused) - MAX_WARNINGS} more")
+    if not taken:
+        raise DataError("no picture that can be taken in", file=folder, rule="no-images")
+    return taken
+
+
+def read_categories(path: Path | None) -> list[NewCategory]:
+    """Categories of a COCO file, or of a text file with lines "name" or "name, supercategory".
+
+    Without a file, the 91 of the thesis in its 11 groups. Raises DataError.
+    """
+    if path is None:
+        groups = icon_groups().items()
+        return [
+            NewCategory(id=one.id, name=one.name, supercategory=group)
+            for group, members in groups
+            for one in members
+        ]
+    if path.suffix.lower() == ".json":
+        found = CocoDataset.load(path).categories
+        return [
+            NewCategory(id=one.id, name=one.name, supercategory=one.supercategory or "thing") for one in found
+        ]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise DataError("not text in UTF-8", file=path, rule="categories") from None
+    return _from_lines([line.strip() for line in lines], path)
+
+
+def _from_lines(lines: Sequence[str], path: Path) -> list[NewCategory]:
+    made: list[NewCategory] = []
+    for number, line in enumerate(lines, 1):
+        if not line or line.startswith("#"):
+            continue
+        name, _, group = (part.strip() for part in line.partition(","))
+        if not name or name in {one.name for one in made}:
+            problem = f"{name!r} is named twice" if name else "no name before the comma"
+            raise DataError(problem, file=path, record=f"line {number}", rule="categories")
+        made.append(NewCategory(id=len(made) + 1, name=name, supercategory=group or "thing"))
+    if not made:
+        raise DataError("no category in the file", file=path, rule="categories")
+    return made
+
+
+def create(
+    place: Place,
+    config: CampaignConfig,
+    categories: Sequence[NewCategory],
+    images: Sequence[NewImage],
+    known: Sequence[NewImage] = (),
+    *,
+    at: int,
+    secret: str = "",
+    filtered: bool = False,
+) -> list[int]:
+    """The database of a new campaign, or none at all: the ids of its images, then of those that are known.
+
+    secret: draws the places of known items; random unless a run is to be repeated. filtered: images go
+    through the image filter first.
+    """
+
+    async def work() -> list[int]:
+        async with opened(place, create=True) as store:
+            await engine.create_campaign(store, config, at, secret=secret or secrets.token_hex(32))
+            await engine.add_categories(store, categories)
+            state: Literal["candidate", "kept"] = "candidate" if filtered else "kept"
+            ids = await engine.add_images(store, images, at, state=state)
+            return [*ids, *await engine.add_images(store, known, at, state="gold")]
+
+    try:
+        return asyncio.run(work())
+    except BaseException:
+        for file in place.folder.glob(f"{DATABASE}*"):
+            file.unlink()
+        raise

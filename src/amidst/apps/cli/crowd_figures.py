@@ -1,0 +1,29 @@
+"""The figures of a campaign as tables: whatever the engine counts, a column each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+Rows = Sequence[tuple[str, ...]]
+
+
+def progress_tables(progress: Any) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
+    """Title, columns and rows of each part of a progress (stages, workers) that has rows."""
+    for title, part in msgspec.to_builtins(progress).items():
+        rows = part if isinstance(part, list) else []
+        if rows:
+            columns = tuple(rows[0])
+            yield title, columns, [tuple(_cell(row[column]) for column in columns) for row in rows]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_cell(one)}" for key, one in value.items())
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

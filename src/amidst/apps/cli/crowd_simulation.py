@@ -1,0 +1,205 @@
+"""The parts of a simulated campaign: the world, its folder, the server with a clock, the workers' seats.
+
+The server is the one that `serve` runs, on a free port of this machine, with a clock that the simulation
+sets. All chance is drawn from the seed. Only tokens are random, and nothing depends on them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+from fastapi import FastAPI
+from PIL import Image as PillowImage
+
+from amidst.apps.cli import crowd_campaigns
+from amidst.apps.cli.crowd_campaigns import Place, opened
+from amidst.apps.cli.crowd_client import Client, Reply
+from amidst.apps.cli.crowd_driver import ORDER, Clock, Driver, Seat, Tally
+from amidst.apps.server.background import Background, background
+from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
+from amidst.apps.server.installation import load_secrets
+from amidst.apps.server.limits import MICRO
+from amidst.coco.dataset import CocoDataset
+from amidst.coco.files import write_atomically
+from amidst.crowd import engine
+from amidst.crowd.config import CampaignConfig
+from amidst.crowd.engine import NewCategory
+from amidst.crowd.simulated_workers import CrowdModel, SimulatedWorker, make_workers
+from amidst.crowd.store import Store
+from amidst.crowd.world import TrueObject, World, WorldImage, generate_world, render
+from amidst.errors import FindingError
+
+BEGIN = 1_400_000_000 * MICRO  # the simulated campaign begins on 13 May 2014
+GOLD_SEED = 1_000_003  # added to the seed: the known items are of another world
+GOLDS_PER_CATEGORY = 6
+GOLD_BATCH, MOST_GOLD_IMAGES = 100, 600
+GOLD_AREA, GOLD_VISIBLE = 400, 0.6  # least of an object that is made a known mask: pixels, visible share
+EXPERTS_SHARE = 0.05
+EXPERTS = CrowdModel(
+    skill=(0.97, 0.01), ease=(0.95, 1.0), outline=(0.004, 0.001), coarse=0.0, drop_out=(0.0, 0.0)
+)
+QUALITY = 92  # of the photographs' JPEG files
+
+Golds = Sequence[tuple[WorldImage, Sequence[TrueObject]]]
+
+
+@dataclass
+class Simulation:
+    """A campaign about to be made and run. Workers come with their roles, experts first."""
+
+    seed: int
+    world: World
+    gold_world: World
+    golds: Golds
+    people: Sequence[tuple[SimulatedWorker, str]]
+    config: CampaignConfig
+    place: Place
+    clock: Clock = field(default_factory=lambda: Clock(BEGIN))
+    images: dict[int, WorldImage] = field(default_factory=dict)
+    gold_ids: list[int] = field(default_factory=list)
+    store: Store | None = None
+
+    @classmethod
+    def make(
+        cls,
+        seed: int,
+        images: int,
+        workers: int,
+        config: CampaignConfig,
+        crowd: CrowdModel,
+        place: Place,
+        progress: Callable[[int], None],
+    ) -> Simulation:
+        """The world, its photographs in the campaign's folder, and who will work."""
+        world = generate_world(seed, images)
+        gold_world, golds = choose_golds(seed + GOLD_SEED)
+        experts = max(1, round(workers * EXPERTS_SHARE))
+        people = [
+            *((one, "expert") for one in make_workers(seed + 1, experts, world.categories, EXPERTS)),
+            *((one, "worker") for one in make_workers(seed, workers, world.categories, crowd)),
+        ]
+        for index, image in enumerate(world.images):
+            _write(place.folder / "world" / image.record.file_name, world, index)
+            progress(index + 1)
+        for image, _ in golds:
+            _write(
+                place.folder / "known" / f"known_{image.record.id:06d}.jpg", gold_world, image.record.id - 1
+            )
+        return cls(seed, world, gold_world, golds, people, config, place)
+
+    def create(self) -> None:
+        """The campaign with its images and known images."""
+        media, folder = self.place.media, self.place.folder
+        taken = crowd_campaigns.take_in(folder / "world", media)
+        known = crowd_campaigns.take_in(folder / "known", media)
+        categories = [
+            NewCategory(id=one.id, name=one.name, supercategory=one.supercategory or "thing")
+            for one in self.world.categories
+        ]
+        secret = hashlib.sha256(f"simulation {self.seed}".encode()).hexdigest()
+        ids = crowd_campaigns.create(
+            self.place, self.config, categories, taken, known, at=self.clock(), secret=secret
+        )
+        self.images = dict(zip(ids, (*self.world.images, *(image for image, _ in self.golds)), strict=True))
+        self.gold_ids = ids[len(taken) :]
+
+    def run(self, report: Callable[[Tally], None]) -> tuple[CocoDataset, Tally]:
+        """Serve the campaign and let everyone work: the release, and what the work was."""
+        with background(self._opening) as server:
+            client = Client(*server.address)
+            owner = self._enter(client, self._first_link(server), "owner")
+            self._vouch(client, owner)
+            seats = self._seats(client, owner)
+            driver = Driver(
+                client, self.clock, lambda: self._sweep(server), seats, self.images, self.seed, report
+            )
+            tally = driver.run()
+            client.close()
+            return server.call(engine.export(self._open())).dataset, tally
+
+    @asynccontextmanager
+    async def _opening(self) -> AsyncIterator[FastAPI]:
+        async with opened(self.place) as store:
+            self.store = store
+            secrets = load_secrets(self.place.folder)
+            yield create_app(store, self.place.media, self.clock, secrets, ServerConfig(sweep_s=0))
+
+    def _open(self) -> Store:
+        assert self.store is not None
+        return self.store
+
+    def _sweep(self, server: Background) -> int:
+        return server.call(engine.sweep(self._open(), self.clock()))
+
+    def _first_link(self, server: Background) -> str:
+        accounts = make_accounts(self.clock, ServerConfig().accounts)
+        link = server.call(self._open().write(accounts.first_link))
+        assert link is not None
+        return link
+
+    def _vouch(self, client: Client, owner: str) -> None:
+        """The owner vouches for the known masks."""
+        for image_id, (_, things) in zip(self.gold_ids, self.golds, strict=True):
+            for thing in things:
+                body = {"image": image_id, "category": thing.category_id, "mask": thing.mask}
+                self._call(client, "/api/golds/masks", owner, body)
+
+    def _seats(self, client: Client, owner: str) -> list[Seat]:
+        """Everyone comes in by an invitation for their role."""
+        links = {}
+        for role, number in Counter(role for _, role in self.people).items():
+            made = self._call(client, "/api/invitations", owner, {"role": role, "uses": number}).json()
+            links[role] = made["token"]
+        stages = [stage for stage in ORDER if stage in self.config.stages]
+        return [
+            Seat(worker, self._enter(client, links[role], worker.name), stages)
+            for worker, role in self.people
+        ]
+
+    def _enter(self, client: Client, link: str, name: str) -> str:
+        body = {"token": link, "display": name, "bearer": True}
+        token: str = self._call(client, "/api/auth/enter", "", body).json()["token"]
+        return token
+
+    def _call(self, client: Client, path: str, token: str, body: Mapping[str, object]) -> Reply:
+        """A request that is repeated when the server asks to wait; then the clock goes on."""
+        while (reply := client.call("POST", path, token, body)).status == 429:
+            self.clock.now += reply.wait
+        if reply.status >= 300:
+            raise FindingError(f"{path} was refused ({reply.status}): {reply.content.decode()}")
+        return reply
+
+
+def choose_golds(seed: int) -> tuple[World, Golds]:
+    """Photographs of another world and the objects in them that are made known masks: enough of each category
+    for the training gate, from as few photographs as a first fit takes.
+    """
+    world = generate_world(seed, 0)
+    count = 0
+    chosen: dict[int, list[TrueObject]] = {}
+    number: Counter[int] = Counter()
+    while count < MOST_GOLD_IMAGES and min(number[one.id] for one in world.categories) < GOLDS_PER_CATEGORY:
+        count += GOLD_BATCH
+        world = generate_world(seed, count)
+        for index, image in enumerate(world.images[count - GOLD_BATCH :], count - GOLD_BATCH):
+            for thing in image.objects:
+                if _is_clear(thing) and number[thing.category_id] < GOLDS_PER_CATEGORY:
+                    number[thing.category_id] += 1
+                    chosen.setdefault(index, []).append(thing)
+    return world, [(world.images[index], things) for index, things in chosen.items()]
+
+
+def _is_clear(thing: TrueObject) -> bool:
+    return thing.area >= GOLD_AREA and thing.visible_share >= GOLD_VISIBLE and not thing.in_crowd
+
+
+def _write(path: Path, world: World, index: int) -> None:
+    stream = BytesIO()
+    PillowImage.fromarray(render(world, index)).save(stream, "JPEG", quality=QUALITY)
+    write_atomically(path, stream.getvalue())
