@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -53,3 +54,27 @@ def targets() -> list[Target]:
 @pytest.fixture
 def no_targets() -> list[Target]:
     return [Target(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)) for _ in range(2)]
+
+
+class NearTrunk(torch.nn.Module):
+    """C1..C4 of the tiny backbone's widths from strided 3x3 convolutions: C4 sees 15 px beyond its centre."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, 16, 16, 24, 32)
+        self.convs = torch.nn.ModuleList(
+            torch.nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths)
+        )
+
+    def maps(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        found = []
+        for conv in self.convs:
+            pixels = torch.relu(conv(pixels))
+            found.append(pixels)
+        return tuple(found)
+
+
+@pytest.fixture
+def near_trunk() -> NearTrunk:
+    torch.manual_seed(0)
+    return NearTrunk()
