@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from amidst.coco.proposals import Proposals
 from amidst.coco.results import Results
 from amidst.errors import ImageError
 from amidst.inference.predict import predict_dataset
+from amidst.inference.propose import propose_dataset
+from amidst.models.config import MaskConfig
 from amidst.models.norms import prepare_for_inference
 from amidst.models.weights import ModelInfo
 from amidst.training import distributed
@@ -161,15 +164,18 @@ class Validator:
         val, workers = self._job.val, max(1, self._job.experiment.data.workers)
         bar = self._room.step("validating")
         on_cpu = next(model.parameters()).device.type == "cpu"
-        found = predict_dataset(
+        look = (
+            propose_dataset
+            if isinstance(self._info.config, MaskConfig)
+            else partial(predict_dataset, batch_size=1 if on_cpu else GPU_BATCH, proposals=val.proposals)
+        )
+        found = look(
             model,
             self._info,
             val.dataset,
             val.images_dir,
-            batch_size=1 if on_cpu else GPU_BATCH,
             workers=workers,
             shard=shard,
-            proposals=val.proposals,
             progress=bar.update,
         )
         bar.finish()

@@ -1,54 +1,46 @@
-"""Pictures with detections drawn on them, written by a background thread while the network goes on."""
+"""Pictures with something drawn on them, written by a background thread while the network goes on."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePath
 from types import TracebackType
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image as PillowImage
 
-from amidst.apps.report.drawing import draw_detections
+from amidst.apps.report.drawing import Pixels
 from amidst.coco.images import read_image
 from amidst.errors import UsageError
+
+Draw = Callable[[Pixels], Pixels]
 
 WAITING = 8  # pictures that may wait for the thread
 QUALITY = 90  # of the JPEG files
 
 
 class Gallery:
-    """A folder that pictures are drawn into; use it in a `with` block, which ends when all are written.
+    """A folder that pictures are drawn into; use it in a `with` block, which ends when all are written."""
 
-    names: category id -> name. min_score: detections below it are not drawn.
-    """
-
-    def __init__(self, folder: Path, names: Mapping[int, str], min_score: float) -> None:
+    def __init__(self, folder: Path) -> None:
         """Creates the folder. Raises UsageError where that is not possible."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"{folder}: cannot be created ({error.strerror or error})") from None
-        self.folder, self._names, self._min_score = folder, names, min_score
+        self.folder = folder
         self._taken: set[PurePath] = set()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="amidst-draw")
         self._waiting: deque[Future[None]] = deque()
 
-    def add(
-        self,
-        photograph: Path,
-        name: PurePath,
-        boxes_xyxy: npt.NDArray[np.floating],
-        category_ids: npt.NDArray[np.int64],
-        scores: npt.NDArray[np.floating],
-        expect_hw: tuple[int, int] | None = None,
-    ) -> None:
-        """Draw boxes (N, 4) on a photograph and write it as `name`.jpg; a taken name gets a number."""
+    def add(self, photograph: Path, name: PurePath, draw: Draw, expect_hw: tuple[int, int]) -> None:
+        """`draw` on the pixels of a photograph of size `expect_hw`, written as `name`.jpg.
+
+        A taken name gets a number.
+        """
         target = self.folder / self._free(name.with_suffix(".jpg"))
-        job = self._pool.submit(self._write, photograph, target, boxes_xyxy, category_ids, scores, expect_hw)
+        job = self._pool.submit(_write, photograph, target, draw, expect_hw)
         self._waiting.append(job)
         while len(self._waiting) > WAITING:
             self._waiting.popleft().result()
@@ -62,22 +54,6 @@ class Gallery:
         self._taken.add(candidate)
         return candidate
 
-    def _write(
-        self,
-        photograph: Path,
-        target: Path,
-        boxes_xyxy: npt.NDArray[np.floating],
-        category_ids: npt.NDArray[np.int64],
-        scores: npt.NDArray[np.floating],
-        expect_hw: tuple[int, int] | None,
-    ) -> None:
-        pixels = read_image(photograph, expect_hw)
-        drawn = draw_detections(
-            pixels, boxes_xyxy, category_ids, scores, self._names, min_score=self._min_score
-        )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        PillowImage.fromarray(drawn).save(target, quality=QUALITY)
-
     def __enter__(self) -> Gallery:
         """The gallery itself."""
         return self
@@ -90,3 +66,9 @@ class Gallery:
         if kind is None:
             for job in self._waiting:
                 job.result()
+
+
+def _write(photograph: Path, target: Path, draw: Draw, expect_hw: tuple[int, int]) -> None:
+    drawn = draw(read_image(photograph, expect_hw))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    PillowImage.fromarray(drawn).save(target, quality=QUALITY)

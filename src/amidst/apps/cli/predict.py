@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +17,10 @@ from torch import nn
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
 from amidst.apps.cli.inputs import Inputs, read_inputs, split_words
 from amidst.apps.cli.opening import BUILT_IN, choose_device, open_model
+from amidst.apps.cli.pictures import Draw as Drawing
 from amidst.apps.cli.pictures import Gallery
 from amidst.apps.cli.progress import step
+from amidst.apps.report.drawing import draw_detections
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.results import Results
 from amidst.errors import ImageError, UsageError
@@ -152,7 +155,7 @@ def _predict(work: Work, draw: Path | None, as_json: bool) -> tuple[Results, lis
             print_json({"file_name": str(path), "error": str(error)})
 
     with ExitStack() as stack:
-        gallery = Gallery(draw, work.category_names, work.threshold) if draw is not None else None
+        gallery = Gallery(draw) if draw is not None else None
         if gallery is not None:
             stack.enter_context(gallery)
         bar = stack.enter_context(step("predicting", len(work.inputs.sources)))
@@ -173,12 +176,23 @@ def _predict(work: Work, draw: Path | None, as_json: bool) -> tuple[Results, lis
                 rows.append(_row(work, prediction, part))
             if gallery is not None:
                 name = work.inputs.names[prediction.path]
-                boxes = prediction.detections.boxes_xyxy.numpy()
-                gallery.add(prediction.path, name, boxes, part.category_ids, part.scores, prediction.size_hw)
+                gallery.add(prediction.path, name, _drawing(work, prediction, part), prediction.size_hw)
             bar.update(len(parts) + len(broken))
     if not as_json:
         _print_rows(rows, len(parts))
     return Results.concatenate(parts), broken
+
+
+def _drawing(work: Work, prediction: Prediction, part: Results) -> Drawing:
+    """What draws the detections on their photograph."""
+    return partial(
+        draw_detections,
+        boxes_xyxy=prediction.detections.boxes_xyxy.numpy(),
+        category_ids=part.category_ids,
+        scores=part.scores,
+        names=work.category_names,
+        min_score=work.threshold,
+    )
 
 
 def _listed(work: Work, part: Results) -> list[int]:

@@ -44,13 +44,17 @@ CHIP_OVERLAP = 0.15  # a caption that would hide more of the others than this is
 
 @dataclass(frozen=True)
 class Mark:
-    """One object to draw. `caption` "" draws no chip; a box that is not finite or outside is left out."""
+    """One object to draw. `caption` "" draws no chip; a box that is not finite or outside is left out.
+
+    `frame=False` leaves the line of the box away, for masks that show their shape themselves.
+    """
 
     box_xyxy: tuple[float, float, float, float]
     caption: str = ""
     colour: Colour = TRUTH
     dashed: bool = False
     mask: Mask | None = None
+    frame: bool = True
 
 
 def draw(image: Pixels, marks: Sequence[Mark]) -> Pixels:
@@ -63,7 +67,7 @@ def draw(image: Pixels, marks: Sequence[Mark]) -> Pixels:
         if mark.mask is not None:
             _paint_mask(canvas, mark.mask, mark.colour, line)
     for mark, area in reversed(list(zip(marks, areas, strict=True))):
-        if area is not None:
+        if area is not None and mark.frame:
             _paint_box(canvas, area, mark, line)
     chips: list[Area] = []
     placed: list[tuple[Pixels, Area]] = []

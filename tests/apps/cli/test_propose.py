@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from amidst.coco import masks
+from amidst.coco.classes import AGNOSTIC
+from amidst.coco.dataset import CocoDataset
+from amidst.coco.records import Annotation, Category
+from amidst.coco.records import Image as ImageRecord
+from amidst.coco.results import Results
+from amidst.models.build import build_model
+from amidst.models.config import BackboneConfig, FPNConfig, FPNMasksConfig
+from amidst.models.weights import ModelInfo, save_model
+
+
+@pytest.fixture(scope="module")
+def mask_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network that proposes masks at random."""
+    torch.manual_seed(0)
+    config = FPNMasksConfig(
+        backbone=BackboneConfig(name="tiny", norm="group", freeze_at=0),
+        fpn=FPNConfig(channels=16, min_level=2, max_level=6, extra_from="pool"),
+        hidden=16,
+    )
+    path = tmp_path_factory.mktemp("model") / "masks.safetensors"
+    categories = ({"id": AGNOSTIC.id, "name": AGNOSTIC.name, "supercategory": ""},)
+    info = ModelInfo(config, categories, {"resize": {"short": 64, "long": 96}})
+    save_model(path, build_model(config).state_dict(), info)
+    return path
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for name in ("a", "b"):
+        pixels = generator.integers(0, 255, (50, 70, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    return folder
+
+
+def truth(folder: Path, *, with_masks: bool = True) -> Path:
+    shape = ((10.0, 10.0, 40.0, 10.0, 40.0, 40.0, 10.0, 40.0),) if with_masks else None
+    dataset = CocoDataset(
+        (ImageRecord(4, 70, 50, "a.png"), ImageRecord(9, 70, 50, "b.png")),
+        (Annotation(1, 4, 3, (10, 10, 30, 30), 900.0, segmentation=shape),),
+        (Category(3, "thing"),),
+    )
+    path = folder.parent / "truth.json"
+    dataset.save(path)
+    return path
+
+
+def test_photographs_give_masks_inside_them(amidst: Any, mask_model: Path, pictures: Path) -> None:
+    out = pictures.parent / "found.json"
+    typed = amidst("propose", mask_model, pictures, "-n", 7, "-o", out, "--draw", pictures.parent / "drawn")
+    assert typed.code == 0, typed.err
+    found = Results.load(out)
+    assert len(found) == 14
+    assert found.rles is not None
+    assert {rle.size for rle in found.rles} == {(50, 70)}
+    assert (masks.area(found.rles) > 0).all()
+    assert found.boxes_xywh is not None
+    np.testing.assert_array_equal(found.boxes_xywh, masks.boxes(found.rles))
+    assert set(found.category_ids.tolist()) == {AGNOSTIC.id}
+    assert {record["file_name"] for record in json.loads(out.read_bytes())} == {
+        str(pictures / "a.png"),
+        str(pictures / "b.png"),
+    }
+    assert sorted(path.name for path in (pictures.parent / "drawn").iterdir()) == ["a.jpg", "b.jpg"]
+
+
+def test_json_lists_an_image_a_line(amidst: Any, mask_model: Path, pictures: Path) -> None:
+    typed = amidst("propose", mask_model, pictures / "a.png", "-n", 3, "--json")
+    (record,) = typed.lines
+    assert (record["height"], record["width"]) == (50, 70)
+    scores = [proposal["score"] for proposal in record["proposals"]]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("with_masks", [True, False])
+def test_a_dataset_keeps_its_ids(amidst: Any, mask_model: Path, pictures: Path, with_masks: bool) -> None:
+    out, ann = pictures.parent / "found.json", truth(pictures, with_masks=with_masks)
+    drawn = pictures.parent / "drawn"
+    arguments = ("--ann", ann, "--images", pictures, "-o", out, "--draw", drawn)
+    typed = amidst("propose", mask_model, *arguments)
+    assert typed.code == 0, typed.err
+    assert "amidst recall" in typed.out + typed.err
+    assert set(Results.load(out).image_ids.tolist()) == {4, 9}
+    assert len(list(drawn.iterdir())) == 2
+    assert amidst("recall", truth(pictures), out).code == 0
+
+
+def test_a_broken_picture_is_named_and_passed_over(amidst: Any, mask_model: Path, pictures: Path) -> None:
+    (pictures / "a.png").write_bytes(b"nothing")
+    typed = amidst("propose", mask_model, pictures)
+    assert typed.code == 1
+    assert "a.png" in typed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "name a model and photographs"),
+        (("person", "x.jpg"), "x.jpg: no such file"),
+    ],
+)
+def test_misuse(amidst: Any, words: tuple[str, ...], said: str) -> None:
+    typed = amidst("propose", *words)
+    assert typed.code == 2
+    assert said in typed.err
+
+
+def test_a_detector_proposes_no_masks(amidst: Any, model_file: Path, pictures: Path) -> None:
+    typed = amidst("propose", model_file, pictures)
+    assert typed.code == 2
+    assert "amidst predict" in typed.err
+
+
+def test_predict_points_to_propose(amidst: Any, mask_model: Path, pictures: Path) -> None:
+    typed = amidst("predict", mask_model, pictures)
+    assert typed.code == 2
+    assert "amidst propose" in typed.err
