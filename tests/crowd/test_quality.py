@@ -15,6 +15,7 @@ from amidst.crowd.quality import (
     agreement_bins,
     expert_majority,
     leave_one_out,
+    reject_poor,
     rejected,
     union_curve,
 )
@@ -75,6 +76,33 @@ def test_leave_one_out_equals_plain_sets(seed: int) -> None:
         assert found.jobs == len(images)
         assert found.precision == (pytest.approx(len(own & others) / len(own)) if own else None)
         assert found.recall == (pytest.approx(len(own & others) / len(others)) if others else None)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_leave_one_out_against_some_equals_plain_sets(seed: int) -> None:
+    labels = random_labels(seed)
+    trusted = labels.without([0, 3])
+    jobs, named = labels.jobs.tolist(), labels.positives.tolist()
+    for found in leave_one_out(labels, trusted):
+        images = {i for i, w in jobs if w == found.worker}
+        own = {(i, c) for i, c, w in named if w == found.worker}
+        others = {(i, c) for i, c, w in named if w not in (0, 3, found.worker) and i in images}
+        assert found.precision == (pytest.approx(len(own & others) / len(own)) if own else None)
+        assert found.recall == (pytest.approx(len(own & others) / len(others)) if others else None)
+
+
+def test_one_who_names_everything_is_rejected_and_no_longer_a_measure() -> None:
+    jobs = [(i, w) for i in range(20) for w in range(4)]
+    named = [(i, i % 3, w) for i in range(20) for w in range(3)] + [
+        (i, c, 3) for i in range(20) for c in range(30)
+    ]
+    labels = Labels.of(jobs, named)
+    assert leave_one_out(labels)[0].recall == pytest.approx(1 / 30)
+    gone, agreement = reject_poor(labels, RejectionLine())
+    assert gone == (3,)
+    assert [found.recall for found in agreement] == [1.0, 1.0, 1.0, 1.0]
+    assert agreement[3].precision == pytest.approx(1 / 30)
+    assert reject_poor(NOTHING, RejectionLine()) == ((), ())
 
 
 def test_experts_decide_by_more_than_half() -> None:

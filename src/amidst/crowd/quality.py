@@ -213,24 +213,39 @@ class Agreement:
         return asdict(self)
 
 
-def leave_one_out(labels: Labels) -> tuple[Agreement, ...]:
-    """Every worker against the union of the others' answers on the images he labelled, in order of id."""
-    workers, jobs = np.unique(labels.jobs[:, 1], return_counts=True)
-    pairs, index, votes = np.unique(labels.positives[:, :2], axis=0, return_inverse=True, return_counts=True)
-    # Names given by anyone on an image, summed over each worker's images.
+def leave_one_out(labels: Labels, against: Labels | None = None) -> tuple[Agreement, ...]:
+    """Every worker against the union of the others' answers on the images he labelled, in order of id.
+
+    against: the answers that count as the others', all by default; leave out what was rejected, for one who
+    names everything makes everybody else's recall small.
+    """
+    truth = labels if against is None else against
+    workers, owner, jobs = np.unique(labels.jobs[:, 1], return_inverse=True, return_counts=True)
     images, at = np.unique(labels.jobs[:, 0], return_inverse=True)
+    inside = truth.positives[np.isin(truth.positives[:, 0], images)]
+    pairs, votes = np.unique(inside[:, :2], axis=0, return_counts=True)
     of_image = np.bincount(np.searchsorted(images, pairs[:, 0]), minlength=len(images))
-    owner = np.searchsorted(workers, labels.jobs[:, 1])
-    total = np.bincount(owner, weights=of_image[at.reshape(-1)], minlength=len(workers))
+    # Names given by anyone on an image, summed over each worker's images; then without what he alone named.
+    total = np.bincount(owner.reshape(-1), weights=of_image[at.reshape(-1)], minlength=len(workers))
     who = np.searchsorted(workers, labels.positives[:, 2])
-    shared = votes[index.reshape(-1)] > 1
+    counted = np.isin(labels.positives[:, 2], truth.jobs[:, 1])
+    others = _votes_for(labels.positives[:, :2], pairs, votes) - counted
     named = np.bincount(who, minlength=len(workers))
-    hits = np.bincount(who, weights=shared, minlength=len(workers))
-    others = total - (named - hits)  # without what only this worker named
+    hits = np.bincount(who, weights=others > 0, minlength=len(workers))
+    alone = np.bincount(who, weights=counted & (others == 0), minlength=len(workers))
     return tuple(
         Agreement(int(w), int(j), int(n), _ratio(h, n), _ratio(h, o))
-        for w, j, n, h, o in zip(workers, jobs, named, hits, others, strict=True)
+        for w, j, n, h, o in zip(workers, jobs, named, hits, total - alone, strict=True)
     )
+
+
+def _votes_for(asked: Ints, pairs: Ints, votes: npt.NDArray[np.intp]) -> Ints:
+    """Votes of each asked (image, category) among sorted unique pairs, 0 where it is not there."""
+    _, place = np.unique(np.concatenate([pairs, asked]), axis=0, return_inverse=True)
+    table = np.zeros(int(place.max(initial=-1)) + 1, dtype=np.int64)
+    place = place.reshape(-1)
+    table[place[: len(pairs)]] = votes
+    return table[place[len(pairs) :]]
 
 
 class RejectionLine(Config, frozen=True):
@@ -264,6 +279,25 @@ def rejected(workers: Sequence[Agreement], line: RejectionLine, *, least_jobs: i
         for w in workers
         if w.jobs >= least_jobs and w.recall is not None and side(w.precision or 0.0, w.recall) * kept < 0
     )
+
+
+def reject_poor(
+    labels: Labels, line: RejectionLine, *, least_jobs: int = 1, rounds: int = 10
+) -> tuple[tuple[int, ...], tuple[Agreement, ...]]:
+    """Who falls below the line, measured against those who do not, and every worker's agreement with them.
+
+    Starts with everybody and measures again without the rejected until the same are rejected twice, or
+    `rounds` are over. Raises ConfigError as `rejected`.
+    """
+    gone: tuple[int, ...] = ()
+    agreement = leave_one_out(labels)
+    for _ in range(rounds):
+        found = rejected(agreement, line, least_jobs=least_jobs)
+        if found == gone:
+            break
+        gone = found
+        agreement = leave_one_out(labels, labels.without(gone))
+    return gone, agreement
 
 
 @dataclass(frozen=True, eq=False)

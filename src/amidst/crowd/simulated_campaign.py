@@ -270,6 +270,8 @@ def _trained_worker(campaign: Campaign, category: CategoryRef) -> SimulatedWorke
 def passes_training(campaign: Campaign, worker: SimulatedWorker, category: CategoryRef) -> bool:
     """Whether enough of the worker's outlines of known objects fit (spec 6.5)."""
     config = campaign.config.segmentation
+    if not config.require_training:
+        return True
     known: list[tuple[WorldImage, TrueObject]] = [
         (image, thing)
         for image in campaign.world.images

@@ -47,9 +47,8 @@ def label(
     """One icon on each category that the worker notices, under the name the worker gives it."""
     named: dict[int, XY] = {}
     for category_id, things in by_category(image).items():
-        seen = worker.visibility([t.area for t in things], [t.visible_share for t in things])
-        chance = worker.detection[category_id] * attention * (1 - np.prod(1 - seen))
-        if rng.random() < chance:
+        if rng.random() < naming_chance(things, worker, attention):
+            seen = worker.visibility([t.area for t in things], [t.visible_share for t in things])
             thing = things[int(rng.choice(len(things), p=seen / seen.sum()))]
             name = mistaken(category_id, rng) if rng.random() < worker.confusion else category_id
             named.setdefault(name, click(thing.mask, worker, rng))
@@ -136,6 +135,12 @@ def primed_chances(
         return np.zeros(0)
     seen = worker.visibility([t.area for t in things], [t.visible_share for t in things])
     return float(np.sqrt(worker.detection[category_id])) * attention * seen
+
+
+def naming_chance(things: Sequence[TrueObject], worker: SimulatedWorker, attention: float = 1.0) -> float:
+    """Chance to notice the category of these objects, all of one category and image; at least one object."""
+    seen = worker.visibility([t.area for t in things], [t.visible_share for t in things])
+    return float(worker.detection[things[0].category_id] * attention * (1 - np.prod(1 - seen)))
 
 
 def mistaken(category_id: int, rng: Rng) -> int:
