@@ -39,14 +39,13 @@ def test_a_curve_for_each_file_in_each_panel(tmp_path: Path) -> None:
         "AR, large (0 objects)",
         "Recall with 10 proposals",
         "Recall with 2,000 proposals",
-        "",
     ]
-    overall, at_ten, legend = sheet.axes[0], sheet.axes[4], sheet.axes[6]
+    overall, at_ten = sheet.axes[0], sheet.axes[4]
     assert overall.get_xlim() == (1, 2000)
     assert [line.get_ydata()[0] for line in overall.lines] == [0.5, 0.5]
     assert at_ten.lines[0].get_xdata().tolist() == list(CURVE_THRESHOLDS)
     assert at_ten.lines[0].get_ydata().tolist() == [1.0] * 5 + [0.0] * 6
-    assert legend.get_legend_handles_labels()[1] == ["rpn  (0.500)", "dense  (0.500)"]
+    assert [text.get_text() for text in sheet.legends[0].get_texts()] == ["rpn  (0.500)", "dense  (0.500)"]
     save_figure(sheet, tmp_path / "two.svg")
     again = tmp_path / "again.svg"
     save_figure(proposal_figure(summaries), again)

@@ -31,7 +31,7 @@ def proposal_figure(summaries: Mapping[str, ProposalSummary]) -> Figure:
         raise UsageError("expected summaries of one kind, at the same numbers of proposals, to draw")
     first = next(iter(summaries.values()))
     above = math.ceil(len(first.areas) / COLUMNS)
-    rows = above + math.ceil((len(first.at) + 1) / COLUMNS)  # one place below is for the legend
+    rows = above + math.ceil(len(first.at) / COLUMNS)
     with new_figure(3.1 * COLUMNS, 2.8 * rows) as sheet:
         for place, (area, objects) in enumerate(zip(first.areas, first.objects, strict=True), start=1):
             axes = add_axes(sheet, rows, COLUMNS, place, f"AR, {area} ({_counted(objects, 'object')})")
@@ -39,7 +39,7 @@ def proposal_figure(summaries: Mapping[str, ProposalSummary]) -> Figure:
         for place, n in enumerate(first.at, start=above * COLUMNS + 1):
             axes = add_axes(sheet, rows, COLUMNS, place, f"Recall with {_counted(n, 'proposal')}")
             _recall_by_iou(axes, summaries, n)
-        _legend(add_axes(sheet, rows, COLUMNS, above * COLUMNS + len(first.at) + 1, ""), summaries)
+        _legend(sheet, summaries)
     return sheet
 
 
@@ -56,6 +56,7 @@ def _ar_by_number(axes: Axes, summaries: Mapping[str, ProposalSummary], area: st
         axes.plot(summary.counts, [summary.ar(n, area) for n in summary.counts], **_line(k))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.minorticks_off()
+    axes.locator_params(axis="y", nbins=5, steps=[1, 2, 5, 10])
 
 
 def _recall_by_iou(axes: Axes, summaries: Mapping[str, ProposalSummary], n: int) -> None:
@@ -70,15 +71,22 @@ def _recall_by_iou(axes: Axes, summaries: Mapping[str, ProposalSummary], n: int)
         axes.plot(CURVE_THRESHOLDS, summary.recalls(n), **_line(k))
 
 
-def _legend(axes: Axes, summaries: Mapping[str, ProposalSummary]) -> None:
-    """What the curves are, with their AUC over all objects, in a panel of its own."""
-    axes.set_axis_off()
-    for k, (name, summary) in enumerate(summaries.items()):
-        auc = summary.auc()
-        axes.plot([], [], label=f"{name}  ({'-' if auc < 0 else f'{auc:.3f}'})", **_line(k))
-    kind = WHAT[next(iter(summaries.values())).kind]
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.1, 1.02), title=f"IoU of {kind}  (AUC)",
-                alignment="left", title_fontproperties={"weight": "bold"})  # fmt: skip
+def _legend(sheet: Figure, summaries: Mapping[str, ProposalSummary]) -> None:
+    """What the curves are, with their AUC over all objects, below the panels."""
+    aucs = {name: summary.auc() for name, summary in summaries.items()}
+    labels = [f"{name}  ({'-' if auc < 0 else f'{auc:.3f}'})" for name, auc in aucs.items()]
+    handles = [sheet.axes[-1].plot([], [], **_line(k))[0] for k in range(len(labels))]
+    title = f"IoU of {WHAT[next(iter(summaries.values())).kind]}  (AUC)"
+    bold = {"weight": "bold", "size": 9}
+    sheet.legend(
+        handles,
+        labels,
+        loc="outside lower left",
+        ncols=COLUMNS,
+        title=title,
+        alignment="left",
+        title_fontproperties=bold,
+    )
 
 
 def _line(index: int) -> dict[str, Any]:
