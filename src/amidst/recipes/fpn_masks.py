@@ -55,14 +55,14 @@ def lite() -> Experiment:
         data=DataConfig(
             batch_size=8,
             resize=ResizeConfig(short=320, long=512),
-            train_short_sides=(256, 320, 384),
+            train_short_sides=(224, 256, 288),
             colour_jitter=0.2,
             workers=1,
         ),
         optim=OptimConfig(
             kind="adamw", lr=5e-4, lr_batch=8, weight_decay=0.05, backbone_lr_factor=0.25, clip_norm=10.0
         ),
-        schedule=ScheduleConfig(kind="cosine", epochs=24, warmup_iterations=100, warmup_factor=0.01),
+        schedule=ScheduleConfig(kind="cosine", epochs=12, warmup_iterations=100, warmup_factor=0.01),
         train=TrainConfig(precision="auto", ema_decay=0.998, log_every=10, checkpoint_every=100),
     )
 
