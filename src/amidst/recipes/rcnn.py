@@ -177,7 +177,7 @@ def _faster(name: str, backbone: BackboneName, iterations: int) -> Experiment:
 
 
 def _lite_fpn(max_level: int) -> FPNConfig:
-    return FPNConfig(channels=96, min_level=2, max_level=max_level, extra_from="pool", norm="group")
+    return FPNConfig(channels=96, min_level=2, max_level=max_level, extra_from="pool")
 
 
 def _lite(name: str, model: RPNConfig | FastRCNNConfig | FasterRCNNConfig, epochs: int) -> Experiment:

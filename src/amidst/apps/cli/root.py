@@ -29,6 +29,7 @@ COMMANDS = {
     "crowd": "Label a dataset with people: serve a campaign, simulate one, export it.",
     "recipes": "List the training recipes, or show one with all its settings.",
     "train": "Train a detector on a COCO-format dataset.",
+    "alternate": "Train Faster R-CNN in four steps with shared features.",
     "study": "Train the configurations of a table of the thesis, and compare.",
     "predict": "Detect objects in photographs, folders or a dataset.",
     "propose": "Propose masks of objects of any category, with scores.",
