@@ -55,6 +55,8 @@ def settle(connection: Connection, campaign: Campaign, cell_id: int, now: int) -
         stages: tuple[Stage, ...] = ("segmentation", "crowd_regions")
         if outcome.state == "withdrawn":
             stages = (*stages, "spotting")
+        else:
+            units.revive(connection, "spotting", cell_id)
         units.cancel(connection, [stage for stage in stages if stage != outcome.step], cell_id)
     return outcome
 

@@ -70,15 +70,9 @@ def gate(
     max_marked: float,
 ) -> Judgement:
     """Whether the marks (positions) meet the gate, and how each known item was taken."""
-    kinds = dict(
-        connection.execute(
-            select(gold.c.id, gold.c.kind).where(
-                gold.c.id.in_([item.gold for item in plan.items if item.gold])
-            )
-        )
-        .tuples()
-        .all()
-    )
+    known = [item.gold for item in plan.items if item.gold]
+    rows = connection.execute(select(gold.c.id, gold.c.kind).where(gold.c.id.in_(known)))
+    kinds = {row[0]: row[1] for row in rows}
     results, found, false_marks, good = [], 0, 0, 0
     for place, item in enumerate(plan.items):
         if not item.gold:

@@ -241,6 +241,43 @@ def cancel(connection: Connection, stages: Collection[Stage], cell_id: int) -> N
     )
 
 
+def reopen(connection: Connection, unit_ids: Sequence[int]) -> None:
+    """After judgements were taken out: what lacks some is open again. Units of masks, regions and cells
+    follow from verdicts and cells; an open step of a cell is one person's again.
+    """
+    ids = sorted(unit_ids)
+    connection.execute(
+        update(unit)
+        .where(unit.c.id.in_(ids), unit.c.state == "decided", unit.c.done < unit.c.needed)
+        .where(unit.c.stage.in_(("category_votes", "image_filter", "labelling", "spotting", "captions")))
+        .values(state="open")
+    )
+    most = func.max if _is_sqlite(connection) else func.greatest
+    connection.execute(
+        update(unit)
+        .where(unit.c.id.in_(ids), unit.c.state == "open")
+        .where(unit.c.stage.in_(("segmentation", "crowd_regions")))
+        .values(needed=most(unit.c.taken, unit.c.done + 1))
+    )
+
+
+def close_complete(connection: Connection, unit_ids: Sequence[int]) -> None:
+    """After judgements came back: what has all of them is decided again."""
+    connection.execute(
+        update(unit)
+        .where(unit.c.id.in_(sorted(unit_ids)), unit.c.state == "open", unit.c.done >= unit.c.needed)
+        .where(unit.c.stage.in_(("category_votes", "image_filter", "labelling", "spotting", "captions")))
+        .values(state="decided")
+    )
+
+
+def revive(connection: Connection, stage: Stage, cell_id: int) -> None:
+    """Undoes the cancellation of a cell's unit."""
+    own = (unit.c.ref_kind == "cell") & (unit.c.ref_id == cell_id) & (unit.c.stage == stage)
+    for state, lacking in (("open", unit.c.done < unit.c.needed), ("decided", unit.c.done >= unit.c.needed)):
+        connection.execute(update(unit).where(own, unit.c.state == "cancelled", lacking).values(state=state))
+
+
 def add_to(connection: Connection, column: str, units: dict[int, int]) -> None:
     """Adds to `taken` or `done` of units."""
     _add(connection, units, column, 1)
