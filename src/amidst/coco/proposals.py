@@ -246,9 +246,6 @@ class _Frames:
         image_ids, boxes_xywh = found.image_ids, found.boxes_xywh
         if boxes_xywh is None:
             boxes_xywh = masks.boxes(found.rles or ())
-        place = np.searchsorted(self.ids, image_ids)
-        known = np.append(self.ids, 0)[place] == image_ids if len(self.ids) else np.zeros(len(place), bool)
-        known &= place < len(self.ids)
 
         def refuse(which: npt.ArrayLike, rule: str, problem: str) -> None:
             if np.any(which):
@@ -257,16 +254,18 @@ class _Frames:
                 text = problem.format(image=image_ids[row], box=box)
                 raise _at(begun + row, text, rule)
 
-        refuse(~known, "unknown-image", "image {image} does not exist in the dataset")
+        unknown = ~np.isin(image_ids, self.ids)
+        refuse(unknown, "unknown-image", "image {image} does not exist in the dataset")
         refuse((boxes_xywh[:, 2:] <= 0).any(axis=1), "zero-size", "the box {box} (x, y, w, h) has no area")
         low, high = self.clipped(image_ids, boxes_xywh)
         outside = (high.astype(np.float32) <= low.astype(np.float32)).any(axis=1)
         refuse(outside, "outside-image", "the box {box} (x, y, w, h) lies outside image {image}")
         sizes = {row: rle.size for row, rle in enumerate(rles) if rle is not None}
         if sizes:
-            wrong, rows = np.zeros(len(place), bool), list(sizes)
+            wrong, rows = np.zeros(len(found), bool), list(sizes)
             sizes_wh = np.array(list(sizes.values()))[:, ::-1]
-            wrong[rows] = (sizes_wh != self.sizes_wh[place[rows]]).any(axis=1)
+            expected_wh = self.sizes_wh[np.searchsorted(self.ids, image_ids[rows])]
+            wrong[rows] = (sizes_wh != expected_wh).any(axis=1)
             refuse(wrong, "mask-size", "the mask is not of the size of image {image}")
 
 
