@@ -10,6 +10,7 @@ import typer
 
 from amidst.apps.cli import analyse_shapes
 from amidst.apps.cli.console import new_app, print_json, print_table, say
+from amidst.apps.cli.lazy import lazy_group, placeholder
 from amidst.apps.report.error_figures import error_figure
 from amidst.apps.report.figure_style import save_figure
 from amidst.coco.dataset import CocoDataset
@@ -18,7 +19,13 @@ from amidst.coco.results import Results
 from amidst.errors import UsageError
 from amidst.evaluation import diagnosis, pascal, transfer
 
-app = new_app("Error types, PASCAL's AP, shape masks, and transfer between datasets.")
+# Without torch: only the analysis of a network's loss loads it.
+LAZY = {"loss": "amidst.apps.cli.analyse_loss"}
+
+app = new_app(
+    "Error types, PASCAL's AP, shape masks, transfer between datasets, loss of a detector.", lazy_group(LAZY)
+)
+app.command("loss", help="Who carries the focal loss of a trained RetinaNet.")(placeholder)
 app.command("fit-shapes")(analyse_shapes.fit_shapes)
 app.command("paste-shapes")(analyse_shapes.paste_shapes)
 app.command("masks")(analyse_shapes.masks)
