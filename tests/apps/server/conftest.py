@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 T = TypeVar("T")
 
+
 class LocalClient:
     """httpx over an application, without sockets; one event loop for everything."""
 
@@ -45,6 +46,7 @@ class LocalClient:
     ) -> None:
         self.run(self.http.aclose())
         self.runner.close()
+
 
 @pytest.fixture(scope="session")
 def local_client() -> type[LocalClient]:

@@ -39,7 +39,12 @@ def make_app(
     hosts that may show them in a frame.
     """
     app = FastAPI(
-        title=title, openapi_url="/api/openapi.json", docs_url=None, redoc_url=None, lifespan=lifespan
+        title=title,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat whatever Host the request names
+        lifespan=lifespan,
     )
     for router in routers:
         app.include_router(router)

@@ -133,16 +133,18 @@ async def fill(where: Path | str, world: World, images: list[NewImage]) -> None:
     await store.close()
 
 
-@pytest.fixture
-def make_site(
-    template: Path, tmp_path: Path, world: World, local_client: type[Any]
+@pytest.fixture(scope="session")
+def open_site(
+    template: Path, world: World, local_client: type[Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Site]]:
+    """Makes sites: a fresh copy of the campaign each, closed at the end of the session."""
     made: list[Site] = []
 
     def make(config: ServerConfig = OPEN) -> Site:
-        shutil.copy(template / "campaign.db", tmp_path / "campaign.db")
+        folder = tmp_path_factory.mktemp("site")
+        shutil.copy(template / "campaign.db", folder / "campaign.db")
         client, clock, secrets = local_client(), [1_000_000 * MICRO], new_secrets()
-        store = client.run(open_store(tmp_path / "campaign.db", durable=False))
+        store = client.run(open_store(folder / "campaign.db", durable=False))
         media = MediaStore(template / "media")
         app = create_app(store, media, lambda: clock[0], secrets, config, hasher=FAST)
         client.use(app)
@@ -161,5 +163,5 @@ def make_site(
 
 
 @pytest.fixture
-def site(make_site: Callable[..., Site]) -> Site:
-    return make_site()
+def site(open_site: Callable[..., Site]) -> Site:
+    return open_site()

@@ -146,8 +146,8 @@ def test_another_workers_ticket_is_not_there(site: Any) -> None:
         assert site.get(name, f"/api/tickets/{ticket['id']}/draft").status_code == 404
 
 
-def test_thirty_leases_and_sixty_submits_a_minute(make_site: Callable[..., Any]) -> None:
-    site = make_site(ServerConfig(sweep_s=0))
+def test_thirty_leases_and_sixty_submits_a_minute(open_site: Callable[..., Any]) -> None:
+    site = open_site(ServerConfig(sweep_s=0))
     leases = [site.post("worker", "/api/tickets/lease", {"stage": "spotting"}) for _ in range(31)]
     assert [answer.status_code for answer in leases] == [200] * 30 + [429]
     assert leases[-1].headers["retry-after"] == "2"

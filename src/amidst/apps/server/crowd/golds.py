@@ -82,13 +82,14 @@ class GoldRoutes:
 
     async def golds(self) -> Response:
         """All known items."""
-        return reply(await engine.golds(self._store))
+        return reply(await engine.list_golds(self._store))
 
     async def add_mask(self, request: Request) -> Response:
         """Vouch for a mask: it trains workers, and stands in grids as a good and, spoilt, as a poor one."""
         body = await read_body(request, GoldMaskBody, MASKS)
+        source = f"account {session_of(request).account}"
         made = await engine.add_gold_mask(
-            self._store, body.image, body.category, body.mask, self._clock(), spoil=body.spoil
+            self._store, body.image, body.category, body.mask, source=source, spoil=body.spoil
         )
         return reply({"golds": made}, 201)
 
