@@ -28,7 +28,7 @@ from amidst.coco.results import Results
 from amidst.errors import OutOfMemory, UsageError
 from amidst.inference.mask_windows import paste
 from amidst.inference.predict import OnError, Progress, dataset_sources, resize_rule
-from amidst.inference.reading import Prepared, Source, prepare, read_ahead
+from amidst.inference.reading import Prepared, Source, prepare, prepare_pixels, read_ahead
 from amidst.models.build import size_divisor
 from amidst.models.config import MaskConfig
 from amidst.models.structures import MaskProposals
@@ -126,20 +126,48 @@ def to_results(proposed: Proposed) -> Results:
     )
 
 
+class Masks(NamedTuple):
+    """Proposals that have at least one pixel: windows in pixels of the original, and their masks."""
+
+    windows: MaskProposals  # N, on the CPU
+    rles: tuple[Rle, ...]  # N
+
+
+def propose_pixels(
+    model: nn.Module,
+    info: ModelInfo,
+    image: npt.NDArray[np.uint8],
+    rule: ResizeConfig,
+    limit: int | None = None,
+) -> Masks:
+    """Mask proposals for an image uint8 (H, W, 3) in memory. Errors as `propose_images`."""
+    device = next(model.parameters()).device
+    return _masks(model, info, prepare_pixels(Source(Path()), image, rule, device), limit)
+
+
 def _propose(model: nn.Module, info: ModelInfo, item: Prepared, limit: int | None) -> Proposed:
+    found = _masks(model, info, item, limit)
+    scores = found.windows.scores.to(torch.float64).numpy()
+    boxes = masks.boxes(found.rles)
+    return Proposed(item.source.path, item.size_hw, scores, found.rles, boxes, item.source.image_id)
+
+
+def _masks(model: nn.Module, info: ModelInfo, item: Prepared, limit: int | None) -> Masks:
     found = _forward(model, info, item)
-    if limit is not None:
-        found = MaskProposals(found.scores[:limit], found.logits[:limit], found.windows_xyxy[:limit])
     scale_y, scale_x = (before / now for before, now in zip(item.size_hw, item.image.shape[-2:], strict=True))
     windows = found.windows_xyxy * found.windows_xyxy.new_tensor([scale_x, scale_y, scale_x, scale_y])
+    found = _select(replace(found, windows_xyxy=windows), slice(limit))
     assert isinstance(info.config, MaskConfig)
-    rles = paste(replace(found, windows_xyxy=windows), item.size_hw, info.config.decode.mask_threshold)
+    rles = paste(found, item.size_hw, info.config.decode.mask_threshold)
     kept = np.flatnonzero(masks.area(rles) > 0)
-    rles = [rles[i] for i in kept]
-    scores = found.scores.to("cpu", torch.float64).numpy()[kept]
-    return Proposed(
-        item.source.path, item.size_hw, scores, tuple(rles), masks.boxes(rles), item.source.image_id
-    )
+    return Masks(_select(found, torch.from_numpy(kept)), tuple(rles[i] for i in kept))
+
+
+def _select(found: MaskProposals, which: slice | torch.Tensor) -> MaskProposals:
+    """Some of the proposals, on the CPU."""
+    parts = (found.scores, found.logits, found.windows_xyxy)
+    scores, logits, windows = (part.cpu()[which] for part in parts)
+    return MaskProposals(scores, logits, windows)
 
 
 def _forward(model: nn.Module, info: ModelInfo, item: Prepared) -> MaskProposals:

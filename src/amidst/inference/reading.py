@@ -64,6 +64,13 @@ def prepare(source: Source, rule: ResizeConfig, device: torch.device) -> Prepare
         pixels = read_image(source.path, source.expect_hw)
     except ImageError as error:
         return Unreadable(source, error)
+    return prepare_pixels(source, pixels, rule, device)
+
+
+def prepare_pixels(
+    source: Source, pixels: npt.NDArray[np.uint8], rule: ResizeConfig, device: torch.device
+) -> Prepared:
+    """Resize an image (H, W, 3) that has been read from `source`."""
     size_hw = (int(pixels.shape[0]), int(pixels.shape[1]))
     image = torch.tensor(pixels).to(device).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
     image = resize(image, resized_hw(size_hw, rule.short, rule.long))
