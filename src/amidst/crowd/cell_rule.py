@@ -174,4 +174,19 @@ def _apart(points: Sequence[PointRow]) -> npt.NDArray[np.float64]:
     return apart
 
 
-CELL_STEP = Rule("cell-step", 1, CellInputs, CellOutcome, next_step)
+CELL_STEP = Rule(
+    "cell-step",
+    1,
+    CellInputs,
+    CellOutcome,
+    next_step,
+    (
+        "radius",
+        "confirmations",
+        "cannot_tell",
+        "attempts",
+        "individuals",
+        "most_individuals",
+        "region_attempts",
+    ),
+)

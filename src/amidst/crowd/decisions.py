@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from sqlalchemy import Connection, insert, select
 
+from amidst.crowd.bodies import Wire
 from amidst.crowd.rules import Inputs, Outcome, Rule
 from amidst.crowd.schema import decision
 
@@ -57,3 +60,32 @@ def last_outcome(connection: Connection, rule: Rule, subject: str) -> str | None
 def encoded(value: Inputs | Outcome) -> str:
     """JSON, the same for equal values."""
     return _ENCODER.encode(value).decode()
+
+
+class DecisionRecord(Wire, frozen=True):
+    """One automatic step: what was looked at, and what followed."""
+
+    id: int
+    rule: str
+    rule_version: int
+    subject: str
+    inputs: Any
+    outcome: Any
+    created_at: int
+
+
+def of_subject(connection: Connection, subject: str) -> list[DecisionRecord]:
+    """Why something is as it is, oldest first. subject: "image/3", "cell/7", "segmentation/5", ..."""
+    rows = connection.execute(select(decision).where(decision.c.subject == subject).order_by(decision.c.id))
+    return [
+        DecisionRecord(
+            id=row.id,
+            rule=row.rule,
+            rule_version=row.rule_version,
+            subject=row.subject,
+            inputs=msgspec.json.decode(row.inputs_json),
+            outcome=msgspec.json.decode(row.outcome_json),
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]

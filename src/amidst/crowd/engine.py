@@ -13,14 +13,22 @@ from typing import Any, Literal
 import msgspec
 
 from amidst.coco.records import Rle
-from amidst.crowd import campaigns, golds, leases, submits
+from amidst.crowd import campaigns, decisions, golds, leases, submits, voids
 from amidst.crowd.bodies import Client, Task
 from amidst.crowd.campaigns import NewCategory, NewImage, WorkerRecord
 from amidst.crowd.config import CampaignConfig, Stage
 from amidst.crowd.context import read_campaign
+from amidst.crowd.decisions import DecisionRecord
+from amidst.crowd.doctor import examine
+from amidst.crowd.export import Export
+from amidst.crowd.export import export as read_export
+from amidst.crowd.faults import Fault
 from amidst.crowd.golds import GoldRecord
+from amidst.crowd.progress import Progress
+from amidst.crowd.progress import progress as read_progress
 from amidst.crowd.results import Conflict, Draft, HeldTicket, NoWork, Receipt, Ticket
 from amidst.crowd.store import Store
+from amidst.crowd.voids import PreviewDone, VoidEffect
 from amidst.curation.selection import Proposal
 
 
@@ -200,3 +208,50 @@ async def retire_gold(store: Store, gold_id: int) -> None:
 async def list_golds(store: Store) -> list[GoldRecord]:
     """All known items."""
     return await store.read(golds.every)
+
+
+# --- taking work out --------------------------------------------------------------------------------------
+
+
+async def preview_void(store: Store, worker_id: int, stage: Stage | None, now: int) -> VoidEffect:
+    """What a void would do; nothing is changed."""
+    try:
+        await store.write(lambda c: voids.preview(c, worker_id, stage, now))
+    except PreviewDone as done:
+        return done.effect
+    raise AssertionError("a preview always ends so")
+
+
+async def void(
+    store: Store, worker_id: int, stage: Stage | None, reason: str, by: str, now: int
+) -> VoidEffect:
+    """Takes a worker's answers out of all decisions, of one stage or of all."""
+    return await store.write(lambda c: voids.apply(c, worker_id, stage, reason, by, now))
+
+
+async def revert_void(store: Store, void_id: int, now: int) -> VoidEffect:
+    """Brings them back."""
+    return await store.write(lambda c: voids.revert(c, void_id, now))
+
+
+# --- looking ----------------------------------------------------------------------------------------------
+
+
+async def progress(store: Store) -> Progress:
+    """Stages and workers."""
+    return await store.read(read_progress)
+
+
+async def list_decisions(store: Store, subject: str) -> list[DecisionRecord]:
+    """Why something is as it is; subject: "cell/7"."""
+    return await store.read(lambda c: decisions.of_subject(c, subject))
+
+
+async def doctor(store: Store) -> list[Fault]:
+    """Broken invariants and decisions that do not follow; empty if all is well."""
+    return await store.read(examine)
+
+
+async def export(store: Store) -> Export:
+    """The dataset as it stands."""
+    return await store.read(read_export)

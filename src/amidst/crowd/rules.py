@@ -303,19 +303,48 @@ def choose_categories(inputs: SelectionInputs) -> SelectionOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule by name. version grows when the same inputs give another outcome."""
+    """A rule by name. version grows when the same inputs give another outcome.
+
+    numbers: the inputs that are configuration, which a decision keeps when the configuration changes.
+    """
 
     name: str
     version: int
     inputs: type[Inputs]
     outcome: type[Outcome]
     decide: Callable[[Any], Outcome]
+    numbers: tuple[str, ...]
 
 
-IMAGE_KEPT = Rule("image-kept", 1, FilterInputs, FilterOutcome, filter_image)
-CATEGORIES_PRESENT = Rule("categories-present", 1, LabellingInputs, LabellingOutcome, unite_labels)
-POINTS_UNITED = Rule("points-united", 1, SpottingInputs, SpottingOutcome, unite_points)
-MASK_VERDICT = Rule("mask-verdict", 1, VerdictInputs, VerdictOutcome, judge_mask)
-REGION_VERDICT = Rule("region-verdict", 1, RegionInputs, VerdictOutcome, judge_region)
-GATE = Rule("gate", 1, GateInputs, GateOutcome, open_gate)
-CATEGORIES_CHOSEN = Rule("categories-chosen", 1, SelectionInputs, SelectionOutcome, choose_categories)
+IMAGE_KEPT = Rule("image-kept", 1, FilterInputs, FilterOutcome, filter_image, ("workers", "remove_votes"))
+CATEGORIES_PRESENT = Rule(
+    "categories-present", 1, LabellingInputs, LabellingOutcome, unite_labels, ("workers", "radius")
+)
+POINTS_UNITED = Rule(
+    "points-united",
+    1,
+    SpottingInputs,
+    SpottingOutcome,
+    unite_points,
+    ("workers", "max_points", "crowd_votes"),
+)
+MASK_VERDICT = Rule(
+    "mask-verdict",
+    1,
+    VerdictInputs,
+    VerdictOutcome,
+    judge_mask,
+    ("first", "more", "good_needed", "early_stop"),
+)
+REGION_VERDICT = Rule(
+    "region-verdict", 1, RegionInputs, VerdictOutcome, judge_region, ("total", "good_needed", "early_stop")
+)
+GATE = Rule("gate", 1, GateInputs, GateOutcome, open_gate, ("passes", "tries", "pause_us"))
+CATEGORIES_CHOSEN = Rule(
+    "categories-chosen",
+    1,
+    SelectionInputs,
+    SelectionOutcome,
+    choose_categories,
+    ("voters", "target", "more_instances_than"),
+)

@@ -351,7 +351,7 @@ decision = Table(
     text_column("inputs_json"),
     text_column("outcome_json"),
     int_column("created_at"),
-    Index("ix_decision_subject", "rule", "subject"),
+    Index("ix_decision_subject", "subject", "rule"),
 )
 
 # (+) reverted_at is the one field that is set later

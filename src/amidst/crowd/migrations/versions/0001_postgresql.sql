@@ -27,7 +27,7 @@ CREATE TABLE decision (
     created_at BIGINT NOT NULL,
     CONSTRAINT pk_decision PRIMARY KEY (id)
 );
-CREATE INDEX ix_decision_subject ON decision (rule, subject);
+CREATE INDEX ix_decision_subject ON decision (subject, rule);
 CREATE TABLE image (
     id BIGSERIAL NOT NULL,
     file_name TEXT NOT NULL,
