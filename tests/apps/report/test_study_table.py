@@ -60,7 +60,7 @@ def test_markdown_has_a_line_for_each_cell_and_says_the_order_plainly() -> None:
     assert "| cell | AP | AP50 | AP75 | AP S | AP M | AP L | ms / image | thesis AP (r50) |" in lines
     assert "| a | 0.123 | 0.247 | -1 | -1 | -1 | -1 | 12.3 | 0.300 |" in lines
     assert "| b | -1 | -1 | -1 | -1 | -1 | -1 | 12.3 | 0.200 |" in lines
-    assert "Order of the thesis by AP: 1 of 1 pairs are in the same order here." in lines
+    assert "Order of the thesis by AP: 1 of 1 pairs are in the same order here." in text
     assert "- a above c in the thesis (0.300 against 0.250; r50); here 0.123 against 0.050" in lines
 
 

@@ -165,7 +165,8 @@ def describe_machine(device: str) -> str:
     chosen = choose_device(device)
     if chosen.type == "cuda":
         return torch.cuda.get_device_name(chosen)
-    return f"{chosen.type}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{chosen.type}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def write_json(path: Path, value: Any) -> None:

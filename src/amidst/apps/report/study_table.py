@@ -178,7 +178,10 @@ def order_lines(table: StudyTable) -> list[str]:
     if not pairs:
         return ["No two cells with results can be compared with the thesis yet."]
     same = sum(pair.order == "same" for pair in pairs)
-    lines = [f"Order of the thesis by {label}: {same} of {len(pairs)} pairs are in the same order here."]
+    lines = [
+        f"Order of the thesis by {label}: {same} of {len(pairs)} pairs are in the same order here. "
+        "One run a cell: small differences may be chance."
+    ]
     for order, title in (("same", "Same order"), ("other", "Other order"), ("none", "Equal here")):
         found = [pair for pair in pairs if pair.order == order]
         if found:
