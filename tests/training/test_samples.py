@@ -9,8 +9,12 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 
+from amidst.coco import masks
+from amidst.coco.classes import ClassMap
 from amidst.coco.dataset import CocoDataset
+from amidst.coco.proposals import Proposals
 from amidst.coco.records import Annotation, Category, Image
+from amidst.coco.results import Results
 from amidst.errors import DataError, ImageError, UsageError
 from amidst.training.samples import Samples
 
@@ -90,3 +94,68 @@ def test_samples_travel_to_other_processes(make_scene: Any, tmp_path: Path) -> N
     assert copy.pictures.path(2) == samples.pictures.path(2)
     assert torch.equal(copy[2].image, samples[2].image)
     assert torch.equal(copy[2].boxes_xyxy, samples[2].boxes_xyxy)
+
+
+def masked(*segmentations: Any, crowd: bool = False) -> CocoDataset:
+    annotations = tuple(
+        Annotation(i, 0, 1, (2, 2, 6, 6), 36.0, iscrowd=crowd, segmentation=shape)
+        for i, shape in enumerate(segmentations)
+    )
+    return CocoDataset((Image(0, 20, 10, "a.png"),), annotations, (Category(1, "thing"),))
+
+
+SQUARE = ((2.0, 2.0, 8.0, 2.0, 8.0, 8.0, 2.0, 8.0),)
+
+
+def test_masks_stand_in_the_order_of_the_boxes(tmp_path: Path) -> None:
+    whole = masks.encode(np.ones((1, 10, 20), np.uint8))[0]
+    dataset = masked(SQUARE, whole)
+    samples = Samples(dataset, tmp_path, dataset.class_map(), with_masks=True)
+    first, second = samples.rles(0)
+    assert masks.area([first, second]).tolist() == [36, 200]
+    assert first.size == second.size == (10, 20)
+
+
+def test_without_masks_none_are_kept(tmp_path: Path) -> None:
+    dataset = masked(SQUARE)
+    sample = Samples(dataset, tmp_path, dataset.class_map()).sample(0, torch.zeros(3, 10, 20))
+    assert sample.rles is None
+    assert sample.proposals_xyxy is None
+
+
+def test_objects_without_a_mask_are_counted_and_refused(tmp_path: Path) -> None:
+    dataset = masked(SQUARE, None, None)
+    with pytest.raises(DataError, match="2 of 3 annotations have no mask") as caught:
+        Samples(dataset, tmp_path, dataset.class_map(), with_masks=True)
+    assert caught.value.record == "annotation 1"
+
+
+def test_a_crowd_needs_no_mask(tmp_path: Path) -> None:
+    dataset = masked(None, crowd=True)
+    assert Samples(dataset, tmp_path, dataset.class_map(), with_masks=True).rles(0) == ()
+
+
+def test_proposals_come_with_their_image(tmp_path: Path) -> None:
+    dataset = dataset_of((1, 1, 5, 5))
+    found = Results(
+        image_ids=np.array([0, 0]),
+        category_ids=np.array([1, 1]),
+        scores=np.array([0.2, 0.7]),
+        boxes_xywh=np.array([[0.0, 0, 4, 4], [5, 5, 3, 3]]),
+    )
+    proposals = Proposals.from_results(found, dataset)
+    samples = Samples(dataset, tmp_path, dataset.class_map(), proposals=proposals)
+    sample = samples.sample(0, torch.zeros(3, 10, 20))
+    assert sample.proposals_xyxy is not None
+    assert sample.proposals_xyxy.tolist() == [[5, 5, 8, 8], [0, 0, 4, 4]]
+
+
+def test_all_objects_are_one_class_for_proposals(tmp_path: Path) -> None:
+    categories = (Category(4, "cat"), Category(9, "dog"))
+    annotations = tuple(Annotation(i, 0, c.id, (1, 1, 5, 5), 25.0) for i, c in enumerate(categories))
+    dataset = CocoDataset((Image(0, 20, 10, "a.png"),), annotations, categories)
+    classes = ClassMap.agnostic(categories)
+    _, index = Samples(dataset, tmp_path, classes).objects(0)
+    assert index.tolist() == [0, 0]
+    assert classes.num_classes == 1
+    assert classes.to_builtins() == [{"id": 1, "name": "object", "supercategory": ""}]

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
+from amidst.coco import masks
+from amidst.coco.records import Rle
 from amidst.models.config import PixelConfig
 from amidst.training.config import DataConfig, ResizeConfig
 from amidst.training.samples import Sample
@@ -98,7 +101,8 @@ def test_draws_stay_in_range() -> None:
 
 def test_what_is_off_changes_nothing() -> None:
     plain = DataConfig(flip=0.0)
-    assert all(dataclasses.replace(draw(plain, 0, b, 0), place=(0.0, 0.0)) == Draw() for b in range(20))
+    unseen = {"place": (0.0, 0.0), "seed": 0}  # drawn all the same
+    assert all(dataclasses.replace(draw(plain, 0, b, 0), **unseen) == Draw() for b in range(20))
 
 
 def test_short_sides_are_drawn_by_batch_and_keep_the_proportion() -> None:
@@ -131,3 +135,55 @@ def test_a_batch_of_images_without_objects() -> None:
     assert images.pixels.shape == (2, 3, 64, 64)
     assert images.sizes_hw == ((40, 60), (50, 40))
     assert [len(target.boxes_xyxy) for target in targets] == [0, 0]
+
+
+def square(top: int, left: int, side: int, size_hw: tuple[int, int]) -> Rle:
+    mask = np.zeros((1, *size_hw), np.uint8)
+    mask[0, top : top + side, left : left + side] = 1
+    return masks.encode(mask)[0]
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize(("view", "place"), [(1.0, (0.0, 0.0)), (0.8, (0.5, 1.0)), (1.25, (0.0, 0.0))])
+def test_masks_and_proposals_follow_the_boxes(flip: bool, view: float, place: tuple[float, float]) -> None:
+    """A mask that fills its box fills it after every change, and a proposal on it stays on it."""
+    boxes = [(8, 12, 32, 36), (40, 4, 56, 20)]
+    plain = sample_with(*boxes, size_hw=(48, 64))
+    rles = tuple(square(y0, x0, x1 - x0, (48, 64)) for x0, y0, x1, _ in boxes)
+    sample = dataclasses.replace(plain, rles=rles, proposals_xyxy=plain.boxes_xyxy)
+    changed = apply(sample, Draw(flip=flip, view=view, place=place), ResizeConfig(short=96, long=300))
+    assert changed.target.masks is not None
+    assert changed.proposals_xyxy is not None
+    assert changed.target.masks.shape == (len(changed.target.boxes_xyxy), *changed.image.shape[1:])
+    torch.testing.assert_close(changed.proposals_xyxy, changed.target.boxes_xyxy)
+    for mask, box in zip(changed.target.masks, changed.target.boxes_xyxy.tolist(), strict=True):
+        rows, columns = mask.any(dim=1).nonzero()[:, 0], mask.any(dim=0).nonzero()[:, 0]
+        tight = [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
+        assert tight == pytest.approx(box, abs=1.0)
+        assert float(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].float().mean()) > 0.99
+
+
+def test_masks_of_an_image_without_objects() -> None:
+    sample = dataclasses.replace(sample_with(size_hw=(20, 30)), rles=())
+    changed = apply(sample, Draw(), RULE)
+    assert changed.target.masks is not None
+    assert changed.target.masks.shape == (0, *changed.image.shape[1:])
+
+
+def test_proposals_cut_away_are_dropped() -> None:
+    proposals = torch.tensor([[0.0, 0.0, 10.0, 10.0], [40.0, 30.0, 60.0, 45.0]])
+    sample = dataclasses.replace(sample_with(size_hw=(48, 64)), proposals_xyxy=proposals)
+    changed = apply(sample, Draw(view=0.5, place=(1.0, 1.0)), ResizeConfig(short=24, long=100))
+    assert changed.proposals_xyxy is not None
+    assert changed.proposals_xyxy.tolist() == [[8.0, 6.0, 28.0, 21.0]]
+
+
+@pytest.mark.parametrize("proposals", [0, 3])
+def test_the_batch_carries_the_proposals(proposals: int) -> None:
+    boxes = torch.tensor([[2.0, 2.0, 12.0, 12.0]]).expand(proposals, 4)
+    sample = dataclasses.replace(sample_with(size_hw=(20, 30)), proposals_xyxy=boxes)
+    images, _ = make_inputs([sample, sample], [Draw(), Draw()], RULE, PixelConfig(), 32)
+    assert images.proposals_xyxy is not None
+    assert [tuple(one.shape) for one in images.proposals_xyxy] == [(proposals, 4)] * 2
+    without, _ = make_inputs([sample_with()], [Draw()], RULE, PixelConfig(), 32)
+    assert without.proposals_xyxy is None
