@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from amidst.ops.anchors import cell_anchors, grid_anchors, place_anchors
+from amidst.ops.anchors import cell_anchors, grid_anchors, grid_anchors_of_sizes, place_anchors
 from amidst.ops.boxes import area
 
 ASPECTS = (0.5, 1.0, 2.0)
@@ -80,3 +80,33 @@ def test_counts_of_a_600_pixel_image_are_about_one_hundred_thousand() -> None:
     assert [len(level) for level in levels] == [9 * h * w for h, w in features]
     assert 100_000 < sum(len(level) for level in levels) < 120_000
     assert all((area(level) > 0).all() for level in levels)
+
+
+SIZES = (32.0, 64.0, 128.0, 256.0, 512.0)
+
+
+def test_sizes_of_a_level_run_before_aspects() -> None:
+    (level,) = grid_anchors_of_sizes([(1, 2)], [16], [(32.0, 64.0)], (0.5, 2.0))
+    sides = level[:, 2:] - level[:, :2]
+    expected = [(32 * 2**0.5, 32 / 2**0.5), (32 / 2**0.5, 32 * 2**0.5)]
+    expected += [(2 * w, 2 * h) for w, h in expected]
+    torch.testing.assert_close(sides, torch.tensor(expected * 2))
+    assert ((level[:, :2] + level[:, 2:]) / 2)[::4].tolist() == [[8, 8], [24, 8]]
+    assert grid_anchors_of_sizes([(0, 0)], [16], [SIZES], ASPECTS)[0].shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("strides", "sizes", "about"),
+    [
+        ((4, 8, 16, 32, 64), [(size,) for size in SIZES], 200_000),
+        ((4,), [SIZES], 750_000),
+        ((16,), [SIZES], 47_000),
+        ((32,), [SIZES], 12_000),
+    ],
+    ids=["FPN", "P2", "C4", "C5"],
+)
+def test_counts_of_table_4_1(strides: tuple[int, ...], sizes: list[tuple[float, ...]], about: int) -> None:
+    """For an image of 800 x 1000: 3 a cell on a pyramid, 15 on a single map."""
+    features = [(-(-800 // stride), -(-1000 // stride)) for stride in strides]
+    levels = grid_anchors_of_sizes(features, strides, sizes, ASPECTS)
+    assert sum(len(level) for level in levels) == pytest.approx(about, rel=0.01)

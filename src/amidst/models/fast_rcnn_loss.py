@@ -3,8 +3,11 @@
     candidates  an image's best proposals, and its objects themselves: at the start no proposal fits them
     assignment  the object a candidate overlaps most if IoU >= .5, else background
     sampling    512 candidates of an image, at most a quarter of them foreground
-    class       softmax cross-entropy, mean over all sampled regions
-    box         smooth L1 of the codes of the true class, summed over foreground / number of all sampled
+    class       softmax cross-entropy, mean over the sampled regions
+    box         smooth L1 of the codes of the true class, summed over foreground / number of sampled regions
+
+Both are taken over each image and averaged over images, so that it does not matter how many processes share a
+batch. Where every image fills its sample, as with 2,000 proposals, that is the mean over all regions.
 
 Codes are those of `ops.coding` with the weights (10, 10, 5, 5). Everything is computed in float32 whatever
 the precision of the network. An image may have no proposals, no objects, or neither: then it has no regions.
@@ -41,6 +44,7 @@ class RegionTargets:
     regions: Regions
     class_index: Tensor  # (R,) int64; K is background
     boxes_xyxy: Tensor  # (R, 4) of the object; meaningless for background
+    weights: Tensor  # (R,) 1 / (regions of its image * B)
 
 
 @torch.no_grad()
@@ -61,7 +65,11 @@ def sample_regions(
         images.append(torch.full_like(chosen, index))
         classes.append(torch.cat((target.class_index[matched[positives]], background)))
         objects.append(torch.cat((target.boxes_xyxy[matched[positives]], candidates[negatives])))
-    return RegionTargets(Regions(torch.cat(boxes), torch.cat(images)), torch.cat(classes), torch.cat(objects))
+    image = torch.cat(images)
+    weights = 1 / (torch.bincount(image, minlength=len(targets)) * len(targets)).float()
+    return RegionTargets(
+        Regions(torch.cat(boxes), image), torch.cat(classes), torch.cat(objects), weights[image]
+    )
 
 
 def region_losses(
@@ -70,11 +78,11 @@ def region_losses(
     """{"class_loss": scalar, "box_loss": scalar}, weighted: their sum is to be minimised."""
     with torch.autocast(outputs.class_logits.device.type, enabled=False):
         logits = outputs.class_logits.float()  # (R, K + 1)
-        count = max(len(logits), 1)
-        class_loss = F.cross_entropy(logits, wanted.class_index, reduction="sum") / count
+        class_loss = F.cross_entropy(logits, wanted.class_index, reduction="none") * wanted.weights
         objects = (wanted.class_index < outputs.box_codes.shape[1]).nonzero().squeeze(1)
         codes = outputs.box_codes[objects, wanted.class_index[objects]].float()
         around = wanted.regions.boxes_xyxy[objects]
         code = encode(wanted.boxes_xyxy[objects], around, CODE_WEIGHTS)
-        box_loss = smooth_l1(codes, code, config.beta).sum() / count * config.box_weight
-        return dict(zip(REGION_LOSSES, (class_loss, box_loss), strict=True))
+        box_loss = smooth_l1(codes, code, config.beta).sum(dim=1) * wanted.weights[objects]
+        values = (class_loss.sum(), box_loss.sum() * config.box_weight)
+        return dict(zip(REGION_LOSSES, values, strict=True))
