@@ -187,7 +187,7 @@ def doctor(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = 
         print_json(msgspec.to_builtins(faults))
     else:
         for fault in faults:
-            say(str(fault))
+            say(f"{fault.subject}: {fault.problem} [{fault.rule}]")
     if faults:
         raise FindingError(f"{len(faults)} faults")
     say("no fault: all invariants hold, all decisions come out the same again")

@@ -23,8 +23,8 @@ from amidst.apps.server.media_import import Imported, find_pictures, import_fold
 from amidst.coco.categories import icon_groups
 from amidst.coco.dataset import CocoDataset
 from amidst.crowd import engine
+from amidst.crowd.campaigns import NewCategory, NewImage
 from amidst.crowd.config import CampaignConfig
-from amidst.crowd.engine import NewCategory, NewImage
 from amidst.crowd.store import Store, open_store
 from amidst.errors import DataError, UsageError
 
@@ -56,9 +56,11 @@ class Place:
 
 
 @asynccontextmanager
-async def opened(place: Place, *, create: bool = False, read_only: bool = False) -> AsyncIterator[Store]:
-    """The campaign's database, closed at the end."""
-    store = await open_store(place.database, create=create, read_only=read_only)
+async def opened(
+    place: Place, *, create: bool = False, read_only: bool = False, durable: bool = True
+) -> AsyncIterator[Store]:
+    """The campaign's database, closed at the end. The flags are those of `open_store`."""
+    store = await open_store(place.database, create=create, read_only=read_only, durable=durable)
     try:
         yield store
     finally:

@@ -179,7 +179,7 @@ class Driver:
         ticket, turn, tries = seat.work
         body = {
             "token": ticket.token,
-            "idem_key": f"{ticket.id}-{tries}-{seat.worker.index}",
+            "idem_key": f"ticket-{ticket.id}-{tries}",
             "body": turn.body,
             "client": {"ms_active": int(turn.seconds * 1000)},
         }

@@ -31,8 +31,7 @@ from amidst.crowd.config import CampaignConfig, Stage
 from amidst.crowd.store import Store
 
 Key = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
-Rule = Annotated[str, Query(pattern="^[a-z_]{1,40}$")]
-Subject = Annotated[int, Query(ge=1, le=LARGEST_ID)]
+Subject = Annotated[str, Query(pattern="^[a-z_]{1,40}/[0-9]{1,18}$")]
 
 
 class StateBody(Body, frozen=True):
@@ -68,7 +67,7 @@ class ManagementRoutes:
         routes.add("POST", "/api/voids/preview", self.preview, MANAGERS, VoidBody)
         routes.add("POST", "/api/voids", self.void, MANAGERS, VoidBody, status=201)
         routes.add("POST", "/api/voids/{void}/revert", self.revert, MANAGERS)
-        routes.add("GET", "/api/decisions", self.decisions, MANAGERS, queries=("rule", "subject"))
+        routes.add("GET", "/api/decisions", self.decisions, MANAGERS, queries=("subject",))
         routes.add("GET", "/api/doctor", self.doctor, MANAGERS)
         routes.add("GET", "/api/export", self.export, MANAGERS)
         return routes.router
@@ -132,9 +131,9 @@ class ManagementRoutes:
         await self._note(session_of(request).account, "void.revert", str(void), {})
         return reply(effect)
 
-    async def decisions(self, rule: Rule, subject: Subject) -> Response:
-        """Why something is as it is: the decisions of a rule about a subject, with their inputs."""
-        return reply(await engine.decisions(self._store, rule, subject))
+    async def decisions(self, subject: Subject) -> Response:
+        """Why something is as it is: the decisions about a subject such as cell/7, with their inputs."""
+        return reply(await engine.list_decisions(self._store, subject))
 
     async def doctor(self) -> Response:
         """Every broken invariant, and every decision that would come out otherwise today."""
@@ -145,8 +144,12 @@ class ManagementRoutes:
         """The dataset as a COCO file."""
         async with self._heavy:
             made = await engine.export(self._store)
-        name = {"Content-Disposition": 'attachment; filename="annotations.json"'}
-        return reply(made.dataset.to_builtins(), headers=name)
+        headers = {
+            "Cache-Control": "no-store",
+            "Content-Disposition": 'attachment; filename="annotations.json"',
+        }
+        content = await asyncio.to_thread(made.dataset.to_json)
+        return Response(content, media_type="application/json", headers=headers)
 
     async def _note(self, who: int, action: str, subject: str, details: Mapping[str, object]) -> None:
         await self._store.write(lambda c: self._accounts.note(c, who, action, subject, details))
