@@ -191,27 +191,34 @@ def _part(records: Sequence[_Proposal], begun: int) -> Results:
     """Records as columns; with masks if every record has one. begun: the index of the first record."""
     boxes = [record.bbox for record in records]
     rles = [record.segmentation for record in records]
-    for row, rle in enumerate(rles):
-        if rle is None:
-            if boxes[row] is None:
-                raise _at(begun + row, "has neither bbox nor segmentation", "missing-field")
-        elif not isinstance(rle.counts, str):
-            try:
-                masks.check(rle)  # the engine takes numbers as they come
-            except DataError as error:
-                raise _at(begun + row, error.problem, error.rule) from None
-    bare = [row for row, box in enumerate(boxes) if box is None]
-    tight = masks.boxes([rle for row in bare if (rle := rles[row]) is not None]).tolist()
-    for row, box in zip(bare, tight, strict=True):
-        boxes[row] = box
-    found = tuple(rle for rle in rles if rle is not None)
+    found = tuple(rle for rle in rles if rle is not None) if rles.count(None) < len(rles) else ()
+    if any(not isinstance(rle.counts, str) for rle in found):
+        _check_numbers(rles, begun)
+    if None in boxes:
+        bare = [row for row, box in enumerate(boxes) if box is None]
+        missing = next((row for row in bare if rles[row] is None), None)
+        if missing is not None:
+            raise _at(begun + missing, "has neither bbox nor segmentation", "missing-field")
+        tight = masks.boxes([rle for row in bare if (rle := rles[row]) is not None])
+        for row, box in zip(bare, tight.tolist(), strict=True):
+            boxes[row] = box
     return Results(
         np.array([record.image_id for record in records], np.int64),
         np.array([record.category_id for record in records], np.int64),
         np.array([record.score for record in records], np.float64),
-        np.fromiter(chain.from_iterable(box for box in boxes if box is not None), np.float64).reshape(-1, 4),
-        found if len(found) == len(records) else None,
+        np.fromiter(chain.from_iterable(boxes), np.float64, 4 * len(boxes)).reshape(-1, 4),  # type: ignore[arg-type]
+        found if records and len(found) == len(records) else None,
     )
+
+
+def _check_numbers(rles: Sequence[Rle | None], begun: int) -> None:
+    """Raises DataError for counts, given as numbers, that do not fill their mask, unseen by the engine."""
+    for row, rle in enumerate(rles):
+        if rle is not None and not isinstance(rle.counts, str):
+            try:
+                masks.check(rle)
+            except DataError as error:
+                raise _at(begun + row, error.problem, error.rule) from None
 
 
 def _at(index: int, problem: str, rule: str) -> DataError:
