@@ -37,7 +37,7 @@ from amidst.crowd.config import CampaignConfig
 from amidst.crowd.outlines import rasterise
 from amidst.crowd.simulated_answers import Memory, answer
 from amidst.crowd.simulated_grids import Candidate, judge
-from amidst.crowd.simulated_seeing import XY, by_category, near_mask
+from amidst.crowd.simulated_seeing import XY, by_category, near_mask, run_ends
 from amidst.crowd.simulated_workers import SimulatedWorker
 from amidst.crowd.world import TrueObject, World, WorldImage
 
@@ -301,8 +301,8 @@ def passes_training(campaign: Campaign, worker: SimulatedWorker, category: Categ
 
 def middle_of(thing: TrueObject) -> XY:
     """A pixel of the object: the middle of the run in the middle."""
-    runs = np.array(masks.counts(thing.mask), dtype=np.int64)
-    starts, lengths = np.cumsum(runs)[:-1:2], runs[1::2]
+    ends = run_ends(thing.mask)
+    starts, lengths = ends[:-1:2], np.diff(ends)[::2]
     half = len(lengths) // 2
     column, row = divmod(int(starts[half] + lengths[half] // 2), thing.mask.size[0])
     return column + 0.5, row + 0.5

@@ -7,6 +7,7 @@ objects of the generated world; how well is in `simulated_workers`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -162,8 +163,8 @@ def lookalike_ids(category_id: int) -> tuple[int, ...]:
 def click(mask: Rle, worker: SimulatedWorker, rng: Rng) -> XY:
     """A place well inside a mask, missed by the tremble of the hand; x, y with two decimals."""
     height, width = mask.size
-    runs = np.array(masks.counts(mask), dtype=np.int64)
-    starts, lengths = np.cumsum(runs)[:-1:2], runs[1::2]
+    ends = run_ends(mask)
+    starts, lengths = ends[:-1:2], np.diff(ends)[::2]
     chosen = rng.choice(len(lengths), size=_TRIES, p=lengths / lengths.sum())
     places = (rng.random(_TRIES) * lengths[chosen]).astype(np.int64)
     depth = np.minimum(places, lengths[chosen] - 1 - places)
@@ -196,7 +197,7 @@ def distance_to(mask: Rle, place: XY, reach: float = _REACH) -> float:
     x, y = min(int(place[0]), width - 1), min(int(place[1]), height - 1)
     columns = np.arange(max(x - span, 0), min(x + span, width - 1) + 1)
     rows = np.arange(max(y - span, 0), min(y + span, height - 1) + 1)
-    ends = np.cumsum(np.array(masks.counts(mask), dtype=np.int64))
+    ends = run_ends(mask)
     # A pixel is set if it lies in a run of odd rank.
     inside = np.searchsorted(ends, columns[None, :] * height + rows[:, None], side="right") % 2 == 1
     if not inside.any():
@@ -205,6 +206,14 @@ def distance_to(mask: Rle, place: XY, reach: float = _REACH) -> float:
         return 0.0
     away = np.hypot(columns[None, :] + 0.5 - place[0], rows[:, None] + 0.5 - place[1])
     return float(away[inside].min())
+
+
+@lru_cache(maxsize=4096)
+def run_ends(mask: Rle) -> npt.NDArray[np.int64]:
+    """Where each run of a mask ends, in pixels down the columns; the masks of a ticket are asked often."""
+    ends = np.cumsum(np.array(masks.counts(mask), dtype=np.int64))
+    ends.flags.writeable = False
+    return ends
 
 
 def spread(points: Sequence[XY], least: float = 2.0) -> list[XY]:
