@@ -19,13 +19,14 @@ from amidst.coco.results import Results
 from amidst.errors import UsageError
 from amidst.evaluation import diagnosis, pascal, transfer
 
-# Without torch: only the analysis of a network's loss loads it.
-LAZY = {"loss": "amidst.apps.cli.analyse_loss"}
+# Without torch: only what runs a network loads it.
+LAZY = {"loss": "amidst.apps.cli.analyse_loss", "proposals": "amidst.apps.cli.analyse_proposals"}
 
 app = new_app(
     "Error types, PASCAL's AP, shape masks, transfer between datasets, loss of a detector.", lazy_group(LAZY)
 )
 app.command("loss", help="Who carries the focal loss of a trained RetinaNet.")(placeholder)
+app.command("proposals", help="AP of a Fast R-CNN against the number of its proposals.")(placeholder)
 app.command("fit-shapes")(analyse_shapes.fit_shapes)
 app.command("paste-shapes")(analyse_shapes.paste_shapes)
 app.command("masks")(analyse_shapes.masks)
