@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -109,7 +109,9 @@ def study(
     elif train is None:
         raise UsageError("--train is missing; see amidst study --help")
     else:
-        wish = Wish(name, recipe or STUDIES[name].recipe, settings or [], only or [], seed, device, resume)
+        files = {"--train": train, "--val": val, "--proposals": proposals, "--val-proposals": val_proposals}
+        varied = recipe or STUDIES[name].recipe
+        wish = Wish(name, varied, settings or [], only or [], seed, device, resume, files)
         table = _train(wish, open_split(train, images, proposals), scored_on, run)
     if is_first_process():
         _show(table, run)
@@ -126,6 +128,7 @@ class Wish:
     seed: int
     device: str
     resume: bool
+    files: Mapping[str, Path | None]  # by option
 
 
 def _train(wish: Wish, train: Split, val: Split, run: Path) -> StudyTable:
@@ -135,7 +138,7 @@ def _train(wish: Wish, train: Split, val: Split, run: Path) -> StudyTable:
         check_proposals(planned[0].experiment.model, split.proposals is not None)
         expect_images(split)
     if is_first_process():
-        claim(run, study_record(wish.study, planned, train, val), resume=wish.resume)
+        claim(run, study_record(wish.study, planned, wish.files), resume=wish.resume)
     return train_cells(
         StudyRun(wish.study, run, train, val, _about(wish, train, val), wish.device), planned, chosen
     )

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from amidst.apps.cli.experiments import make_experiment
-from amidst.apps.cli.jobs import Split
 from amidst.apps.cli.train import with_model_file
 from amidst.coco.files import write_atomically
 from amidst.config import from_builtins, to_builtins
@@ -92,9 +91,8 @@ def claim(run_dir: Path, record: Mapping[str, Any], *, resume: bool) -> None:
         )
 
 
-def study_record(name: str, planned: Sequence[Planned], train: Split, val: Split) -> dict[str, Any]:
-    """What `claim` keeps."""
-    files = {"--train": train.file, "--val": val.file}
+def study_record(name: str, planned: Sequence[Planned], files: Mapping[str, Path | None]) -> dict[str, Any]:
+    """What `claim` keeps. `files`: those that were given, by option."""
     return {
         "study": name,
         "data": {what: file_digest(path) for what, path in files.items() if path is not None},
