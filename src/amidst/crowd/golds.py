@@ -47,6 +47,8 @@ def add_mask(
             for row in connection.execute(
                 select(gold.c.rle)
                 .where(gold.c.kind == "training", gold.c.image_id == image_id)
+                # A neighbour of the same category would be a good mask of that category.
+                .where(gold.c.category_id != category_id)
                 .order_by(gold.c.id)
             )
         ]
