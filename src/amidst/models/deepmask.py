@@ -41,6 +41,8 @@ COARSE_SIDE = 56
 class DeepMask(nn.Module):
     """`model(patches, targets)` gives losses and `model(images)` mask proposals, whatever the mode."""
 
+    partly_used = True  # a batch teaches one of the two branches
+
     def __init__(self, config: DeepMaskConfig) -> None:
         super().__init__()
         self.config = config

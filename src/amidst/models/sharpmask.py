@@ -31,6 +31,8 @@ LEARNT = "refine."
 class SharpMask(DeepMask):
     """`model(patches, targets)` gives the mask loss and `model(images)` mask proposals, whatever the mode."""
 
+    partly_used = False
+
     def __init__(self, config: SharpMaskConfig) -> None:
         super().__init__(config)
         self.sharp = config.masks == "sharp"

@@ -56,7 +56,7 @@ class Refinement(nn.Module):
             before = [conv(width, width), nn.ReLU()] if released else []
             self.vertical.append(nn.Sequential(*before, conv(width, finer)))
         self.out = conv(self.channels[-1], 1)
-        _initialise(self)
+        _initialise(self.vertical)
 
     def skips(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """F^1..F^P (B, C, h, w) -> what the masks need of them, (B, k_(i+1), h, w) each."""
@@ -84,7 +84,6 @@ class Averaging(nn.Module):
         self.horizontal = nn.ModuleList(
             nn.Sequential(conv(channels, MIDDLE), nn.ReLU(), conv(MIDDLE, 1)) for channels in map_channels
         )
-        _initialise(self)
 
     def skips(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """F^1..F^P (B, C, h, w) -> (B, 1, h, w) each."""
@@ -119,9 +118,12 @@ def conv(in_channels: int, out_channels: int, bias: bool = True) -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode="replicate", bias=bias)
 
 
-def _initialise(network: nn.Module) -> None:
-    """He et al., uniform: the few channels of the finest levels must not all die in the first updates."""
-    for module in network.modules():
+def _initialise(paths: nn.Module) -> None:
+    """He et al., uniform, for the vertical path: its few channels at the finest level must not die at once.
+
+    Elsewhere torch's own, smaller uniform weights serve: maps of some trunks are several times larger than 1.
+    """
+    for module in paths.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
             if module.bias is not None:

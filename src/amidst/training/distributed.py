@@ -75,13 +75,18 @@ def wrap(module: nn.Module, place: Processes) -> nn.Module:
     """The module with gradients averaged over all processes.
 
     Every trainable parameter must take part in every loss, also in a batch without objects; the losses of
-    `models` see to that.
+    `models` see to that. A network of which a batch uses only a part says so (`partly_used`): processes then
+    agree on what was used, and the rest gets no gradient, as in one process.
     """
     if place.world == 1:
         return module
     ids = [place.device] if place.device.type == "cuda" else None
     return DistributedDataParallel(
-        module, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True
+        module,
+        device_ids=ids,
+        broadcast_buffers=False,
+        gradient_as_bucket_view=True,
+        find_unused_parameters=bool(getattr(module, "partly_used", False)),
     )
 
 

@@ -32,7 +32,9 @@ def make_optimiser(model: nn.Module, config: OptimConfig) -> torch.optim.Optimiz
     """SGD with momentum, or AdamW, in one fused kernel; the rate is set by `set_rate` before each update."""
     groups = parameter_groups(model, config)
     if config.kind == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, fused=True)
+        # The fused kernel fails where only some weights of a group have had a gradient (torch 2.13).
+        fused = not getattr(model, "partly_used", False)
+        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, fused=fused)
     return torch.optim.AdamW(groups, lr=config.lr, betas=(config.momentum, 0.999), fused=True)
 
 

@@ -17,9 +17,16 @@ from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import write_atomically
 from amidst.coco.proposals import Proposals
 from amidst.config import to_builtins
-from amidst.errors import UsageError, WeightsError
+from amidst.errors import ConfigError, UsageError, WeightsError
 from amidst.models.build import CLASS_LAYERS, build_model, size_divisor
-from amidst.models.config import DeepMaskConfig, FastRCNNConfig, MaskConfig, ModelConfig, ProposalConfig
+from amidst.models.config import (
+    DeepMaskConfig,
+    FastRCNNConfig,
+    MaskConfig,
+    ModelConfig,
+    ProposalConfig,
+    SharpMaskConfig,
+)
 from amidst.models.pretrained import load_backbone
 from amidst.models.weights import load_model
 from amidst.training import checkpoint, distributed
@@ -32,7 +39,7 @@ from amidst.training.precision import resolve
 from amidst.training.samples import Sample, Samples
 from amidst.training.schedule import base_rate, images_per_update, total_updates
 from amidst.training.transforms import draw, draw_resize, make_inputs, output_hw
-from amidst.training.triplets import make_patches
+from amidst.training.triplets import left_out, make_patches
 from amidst.training.update import Learner, Prepared
 
 logger = logging.getLogger(__name__)
@@ -107,6 +114,8 @@ def prepare_run(
     experiment = msgspec.structs.replace(
         experiment, model=msgspec.structs.replace(experiment.model, num_classes=classes.num_classes)
     )
+    if isinstance(experiment.model, DeepMaskConfig) and place.is_first:
+        logger.info("%s", left_out(dataset, samples))
     if not resume:
         _claim(run_dir)
     elif (before := checkpoint.experiment_of(run_dir)) is not None:
@@ -194,8 +203,16 @@ def make_learner(experiment: Experiment, place: distributed.Processes) -> Learne
 
 
 def initial_model(experiment: Experiment) -> nn.Module:
-    """Random weights, then those of a backbone or of a whole detector (`InitConfig`)."""
+    """Random weights, then those of a backbone or of a whole detector (`InitConfig`).
+
+    Raises ConfigError for a SharpMask without a DeepMask, and as `_take_over` and `load_backbone`.
+    """
     model = build_model(experiment.model)
+    if isinstance(experiment.model, SharpMaskConfig) and experiment.init.model is None:
+        raise ConfigError(
+            "a SharpMask learns on top of a trained DeepMask; give its run folder or model file: "
+            "--set init.model=PATH"
+        )
     if experiment.init.model is not None:
         _take_over(model, Path(experiment.init.model), experiment.model)
     elif experiment.init.backbone is not None:
@@ -220,7 +237,9 @@ def _take_over(model: nn.Module, path: Path, config: ModelConfig) -> None:
             f"{file}: its network differs from the experiment's in {', '.join(anew[:5])}"
             f"{' and more' if len(anew) > 5 else ''}; use the recipe it was trained with"
         )
-    if anew:
+    if anew and info.config.num_classes == config.num_classes:
+        logger.info("%s: %d tensors taken over, %d start anew", file, len(fitting), len(anew))
+    elif anew:
         logger.warning(
             "%s: knows %d classes, the data has %d; %s start anew",
             file,

@@ -35,13 +35,14 @@ import torch
 from torch import Tensor
 
 from amidst.coco import masks
+from amidst.coco.dataset import CocoDataset
 from amidst.models.config import DeepMaskConfig, SharpMaskConfig
 from amidst.models.deepmask_geometry import CONTEXT, Geometry, geometry
 from amidst.models.structures import PatchTarget
 from amidst.ops.crops import cut, view
 from amidst.ops.images import ImageBatch, make_batch, resize
 from amidst.training.config import PatchConfig
-from amidst.training.samples import Sample
+from amidst.training.samples import Sample, Samples
 
 MIN_AREA = 100  # pixels of an object's mask
 MIN_SIDE = 5.0  # of its box
@@ -128,6 +129,19 @@ def usable(sides: Floats, areas: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]
     """Which objects are large enough to be learnt: sides (G, 2) of their boxes and pixels (G,) -> (G,)."""
     large: npt.NDArray[np.bool_] = (areas >= MIN_AREA) & (sides >= MIN_SIDE).all(axis=1)
     return large
+
+
+def left_out(dataset: CocoDataset, samples: Samples) -> str:
+    """A line for the log: how many regions and objects of `dataset` nothing can be learnt from."""
+    crowds = sum(bool(annotation.iscrowd) for annotation in dataset.annotations)
+    objects = [samples.objects(index)[0] for index in range(len(samples))]
+    rles = [rle for index in range(len(samples)) for rle in samples.rles(index)]
+    boxes = torch.cat(objects).numpy().astype(np.float64)
+    small = len(rles) - int(usable(boxes[:, 2:] - boxes[:, :2], masks.area(rles)).sum())
+    return (
+        f"{samples.num_objects} objects to learn from; left out: {small} of them with less than {MIN_AREA} "
+        f"pixels or a side below {MIN_SIDE:g}, and {crowds} crowd regions"
+    )
 
 
 Drawn = tuple[Square, PatchTarget]
