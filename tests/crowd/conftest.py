@@ -126,7 +126,7 @@ def with_store(place: str) -> Callable[..., object]:
 
     def run(play: Callable[[Store], Awaitable[T]], config: CampaignConfig | None = None) -> T:
         async def main() -> T:
-            store = await open_store(place, create=True)
+            store = await open_store(place, create=True, durable=False)  # nobody pulls the plug here
             try:
                 await engine.create_campaign(store, config or CampaignConfig(), 0, secret=SECRET)
                 return await play(store)

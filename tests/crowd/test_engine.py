@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from amidst.coco import masks
+from amidst.coco.check import check
 from amidst.coco.records import Rle
-from amidst.config import override
 from amidst.crowd import engine
 from amidst.crowd.bodies import (
     CaptionTask,
@@ -22,8 +21,9 @@ from amidst.crowd.bodies import (
     TrainingTask,
     VerificationTask,
 )
-from amidst.crowd.config import CampaignConfig, Stage
+from amidst.crowd.config import Stage
 from amidst.crowd.results import NoWork, Receipt, Ticket
+from amidst.crowd.schema import answer
 from amidst.crowd.schema_chain import cell, segmentation
 from amidst.crowd.store import Store
 
@@ -171,5 +171,69 @@ def test_honest_workers_get_every_object_through_the_chain(with_store: Play) -> 
         truth = {square_mask(x, y).counts for corners in TRUTH.values() for x, y in corners}
         assert {row[0] for row in found} == truth
         assert {row[1] for row in found} == {"accepted"}
+
+    with_store(play)
+
+
+def test_the_doctor_finds_nothing_and_the_export_is_right(with_store: Play) -> None:
+    async def play(store: Store) -> None:
+        workers = await prepare(store, images=2)
+        await work(store, workers, CHAIN)
+        assert await engine.doctor(store) == []
+        found = await engine.export(store)
+        assert len(found.dataset.images) == 2
+        assert len(found.dataset.annotations) == 6
+        assert not any(annotation.iscrowd for annotation in found.dataset.annotations)
+        assert len(found.captions) == 10
+        assert check(found.dataset).errors == ()
+        assert {a.bbox_xywh for a in found.dataset.annotations} == {
+            (x, y, SIDE, SIDE) for corners in TRUTH.values() for x, y in corners
+        }
+        standing = await engine.progress(store)
+        assert standing.cells == {"closed": 4}
+        assert {stage.stage: (stage.done, stage.open) for stage in standing.stages} == {
+            "labelling": (16, 0),
+            "spotting": (32, 0),
+            "segmentation": (6, 0),
+            "verification": (18, 0),
+            "captions": (10, 0),
+        }
+
+    with_store(play)
+
+
+def test_voiding_reopens_work_and_can_be_reverted(with_store: Play) -> None:
+    async def play(store: Store) -> None:
+        workers = await prepare(store)
+        await work(store, workers, CHAIN)
+        before = (await engine.export(store)).dataset.to_json()
+        drew = await store.read(
+            lambda c: c.execute(
+                select(answer.c.worker_id)
+                .join(segmentation, segmentation.c.answer_id == answer.c.id)
+                .limit(1)
+            ).scalar_one()
+        )
+        preview = await engine.preview_void(store, drew, None, 2)
+        assert (await engine.export(store)).dataset.to_json() == before
+        effect = await engine.void(store, drew, None, "poor", "test", 2)
+        assert effect.answers == preview.answers > 3
+        assert effect.decisions == preview.decisions
+        assert await engine.doctor(store) == []
+        assert (await engine.export(store)).dataset.to_json() != before
+        back = await engine.revert_void(store, effect.void_id, 3)
+        assert (back.answers, back.surplus) == (effect.answers, 0)
+        assert await engine.doctor(store) == []
+        assert (await engine.export(store)).dataset.to_json() == before
+        effect = await engine.void(store, drew, None, "poor", "test", 4)
+        others = [worker for worker in workers if worker != drew]
+        others.append(await engine.add_worker(store, "new", 0))
+        await work(store, others, CHAIN, now=5)
+        assert await engine.doctor(store) == []
+        assert await states(store) == [(1, "closed", 2), (3, "closed", 1)]
+        back = await engine.revert_void(store, effect.void_id, 6)
+        assert back.surplus > 0  # others have done it again
+        assert await engine.doctor(store) == []
+        assert await states(store) == [(1, "closed", 2), (3, "closed", 1)]
 
     with_store(play)

@@ -59,7 +59,8 @@ def accept(turn: Turn, filed: Filed) -> None:
             for score in filed.body.scores
         ],
     )
-    if filed.units and units.completed(turn.connection, filed.plan.items[0].unit):
+    if filed.units.get(filed.plan.items[0].unit):
+        units.decide(turn.connection, filed.plan.items[0].unit)
         settle(turn.connection, turn.campaign, turn.now)
 
 

@@ -64,8 +64,8 @@ def accept(turn: Turn, filed: Filed) -> None:
             "text": caption_text(filed.body, turn.campaign.config.captions),
         },
     )
-    if filed.units:
-        units.completed(turn.connection, item.unit)
+    if filed.units.get(item.unit):
+        units.decide(turn.connection, item.unit)
 
 
 WORK = StageWork(offer, task, judge, accept)

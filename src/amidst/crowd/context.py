@@ -60,7 +60,10 @@ def read_both(connection: Connection, worker_id: int) -> tuple[Campaign, Worker]
 
 def read_image(connection: Connection, image_id: int) -> ImageRef:
     """Raises UnknownRecord."""
-    return read_images(connection, [image_id])[image_id]
+    row = connection.execute(_IMAGE, {"image": image_id}).first()
+    if row is None:
+        raise UnknownRecord(f"there is no image {image_id}")
+    return ImageRef(id=row[0], width=row[1], height=row[2])
 
 
 def read_images(connection: Connection, image_ids: list[int]) -> dict[int, ImageRef]:
@@ -75,6 +78,7 @@ def read_images(connection: Connection, image_ids: list[int]) -> dict[int, Image
     return found
 
 
+_IMAGE = select(image.c.id, image.c.width, image.c.height).where(image.c.id == bindparam("image"))
 _CAMPAIGN = select(campaign.c.config_json, campaign.c.catalogue_json, campaign.c.state, campaign.c.secret)
 _BOTH = (
     _CAMPAIGN.add_columns(worker.c.id, worker.c.state, worker.c.expert)

@@ -59,7 +59,8 @@ def accept(turn: Turn, filed: Filed) -> None:
     ]
     if rows:
         turn.connection.execute(insert(icon_drop), rows)
-    if filed.units and units.completed(turn.connection, item.unit):
+    if filed.units.get(item.unit):
+        units.decide(turn.connection, item.unit)
         settle(turn.connection, turn.campaign, item.ref, turn.now)
 
 

@@ -13,7 +13,7 @@ import hmac
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, func, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 
 from amidst.crowd import units
 from amidst.crowd.bodies import Task
@@ -46,7 +46,7 @@ def lease(connection: Connection, worker_id: int, stage: Stage, now: int, token:
         return offer
     expires = now + length(offer.stage, leases)
     ticket_id = connection.execute(
-        insert(ticket).returning(ticket.c.id),
+        _ISSUE,
         {
             "stage": offer.stage,
             "worker_id": worker_id,
@@ -178,9 +178,7 @@ def ticket_task(
 
 def own_ticket(connection: Connection, worker_id: int, ticket_id: int) -> Row[Any]:
     """A worker's ticket, locked. Raises UnknownRecord if there is none or it is another's."""
-    row = connection.execute(
-        select(ticket).where(ticket.c.id == ticket_id, ticket.c.worker_id == worker_id).with_for_update()
-    ).first()
+    row = connection.execute(_OWN, {"ticket": ticket_id, "worker": worker_id}).first()
     if row is None:
         raise UnknownRecord(f"there is no ticket {ticket_id} of yours")
     return row
@@ -209,11 +207,7 @@ def _shown(turn: Turn, ticket_id: int, offer: Offer, token: str, issued: int, ex
 
 def _held_number(connection: Connection, worker_id: int, stage: Stage) -> int:
     stages = ("segmentation", "training") if stage == "segmentation" else (stage,)
-    number: int = connection.execute(
-        select(func.count())
-        .select_from(ticket)
-        .where(ticket.c.worker_id == worker_id, ticket.c.stage.in_(stages), text("ticket.state = 'leased'"))
-    ).scalar_one()
+    number: int = connection.execute(_HELD, {"worker": worker_id, "stages": stages}).scalar_one()
     return number
 
 
@@ -229,3 +223,17 @@ def _limit(issued_at: int, leases: LeaseConfig) -> int:
 def _renewed(row: Row[Any], leases: LeaseConfig, now: int) -> int:
     limit = _limit(row.issued_at, leases)
     return min(max(int(row.expires_at), now + length(row.stage, leases)), limit)
+
+
+_ISSUE = insert(ticket).returning(ticket.c.id)
+_OWN = (
+    select(ticket)
+    .where(ticket.c.id == bindparam("ticket"), ticket.c.worker_id == bindparam("worker"))
+    .with_for_update()
+)
+_HELD = (
+    select(func.count())
+    .select_from(ticket)
+    .where(ticket.c.worker_id == bindparam("worker"), ticket.c.stage.in_(bindparam("stages", expanding=True)))
+    .where(text("ticket.state = 'leased'"))
+)

@@ -78,11 +78,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """An accepted answer whose row and slots are written. units: those whose slots were still free."""
+    """An accepted answer whose row and slots are written.
+
+    units: those whose slots were still free, and whether each has all its judgements now.
+    """
 
     answer_id: int
     plan: Plan
-    units: frozenset[int]
+    units: dict[int, bool]
     body: Any
     judgement: Judgement
 

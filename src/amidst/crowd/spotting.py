@@ -9,12 +9,12 @@ Source: section 2.4.2 of the thesis.
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from amidst.crowd import cells, units
 from amidst.crowd.bodies import CategoryRef, ImageRef, SpottingBody, SpottingTask
 from amidst.crowd.cell_rule import PointRow
-from amidst.crowd.context import Campaign, read_image
+from amidst.crowd.context import Campaign
 from amidst.crowd.decisions import record
 from amidst.crowd.plans import Filed, Item, Judgement, Offer, Plan, StageWork, Turn
 from amidst.crowd.results import NoWork
@@ -48,10 +48,8 @@ def task(turn: Turn, plan: Plan) -> SpottingTask:
 
 def judge(turn: Turn, plan: Plan, body: SpottingBody) -> Judgement:
     """Raises AnswerError."""
-    image_id = turn.connection.execute(
-        select(cell.c.image_id).where(cell.c.id == plan.items[0].ref)
-    ).scalar_one()
-    check_spotting(body, read_image(turn.connection, image_id), turn.campaign.config.spotting)
+    shown, _ = read_cell(turn.connection, plan.items[0].ref)
+    check_spotting(body, shown, turn.campaign.config.spotting)
     return Judgement()
 
 
@@ -72,7 +70,8 @@ def accept(turn: Turn, filed: Filed) -> None:
         every = ("pending", "accepted", "discarded", "withdrawn")
         masks = cells.read_masks(turn.connection, item.ref, every)  # none, unless work was voided
         cells.cover(turn.connection, turn.campaign, masks, crosses)
-    if filed.units and units.completed(turn.connection, item.unit):
+    if filed.units.get(item.unit):
+        units.decide(turn.connection, item.unit)
         settle(turn.connection, turn.campaign, item.ref, turn.now)
 
 
@@ -111,21 +110,7 @@ def gather(connection: Connection, campaign: Campaign, cell_id: int) -> Spotting
 
 def read_cell(connection: Connection, cell_id: int) -> tuple[ImageRef, CategoryRef]:
     """The image and category of a cell, as tasks show them."""
-    row = connection.execute(
-        select(
-            image.c.id,
-            image.c.width,
-            image.c.height,
-            category.c.id,
-            category.c.name,
-            category.c.icon,
-            category.c.definition,
-        )
-        .select_from(cell)
-        .join(image, image.c.id == cell.c.image_id)
-        .join(category, category.c.id == cell.c.category_id)
-        .where(cell.c.id == cell_id)
-    ).one()
+    row = connection.execute(_CELL, {"cell": cell_id}).one()
     shown = ImageRef(id=row[0], width=row[1], height=row[2])
     return shown, CategoryRef(id=row[3], name=row[4], icon=row[5], definition=row[6])
 
@@ -139,4 +124,19 @@ def _stand_in(connection: Connection, campaign: Campaign, cell_id: int) -> None:
     cells.cover(connection, campaign, masks, [PointRow(made, row[0], row[1])])
 
 
+_CELL = (
+    select(
+        image.c.id,
+        image.c.width,
+        image.c.height,
+        category.c.id,
+        category.c.name,
+        category.c.icon,
+        category.c.definition,
+    )
+    .select_from(cell)
+    .join(image, image.c.id == cell.c.image_id)
+    .join(category, category.c.id == cell.c.category_id)
+    .where(cell.c.id == bindparam("cell"))
+)
 WORK = StageWork(offer, task, judge, accept)

@@ -15,7 +15,7 @@ import hashlib
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from amidst.crowd import units
 from amidst.crowd.bodies import Body, Client
@@ -85,9 +85,15 @@ def _store(
     state = {"accepted": "submitted", "gate_failed": "gate_failed", "look_again": "leased"}[status]
     until = turn.now + length(row.stage, turn.campaign.config.lease)
     fenced = turn.connection.execute(
-        update(ticket)
-        .where(ticket.c.id == row.id, ticket.c.token_hash == row.token_hash, ticket.c.state == row.state)
-        .values(state=state, tries=row.tries + 1, expires_at=max(row.expires_at, until))
+        _FENCE,
+        {
+            "one": row.id,
+            "hash": row.token_hash,
+            "before": row.state,
+            "state": state,
+            "tries": row.tries + 1,
+            "expires_at": max(row.expires_at, until),
+        },
     )
     assert fenced.rowcount == 1, "own_ticket has locked the row"
     receipt = Receipt(
@@ -97,7 +103,7 @@ def _store(
         training=judgement.training,
     )
     answer_id = turn.connection.execute(
-        insert(answer).returning(answer.c.id),
+        _ANSWER,
         {
             **envelope,
             "stage": row.stage,
@@ -124,9 +130,7 @@ def _store(
 def _repeated(connection: Connection, row: Row[Any], envelope: dict[str, Any]) -> Receipt | Conflict | None:
     """What an earlier submission says to this one, by its key, or by its body for the same ticket."""
     stored = connection.execute(
-        select(answer.c.id, answer.c.body_sha256, answer.c.receipt_json).where(
-            answer.c.worker_id == envelope["worker_id"], answer.c.idem_key == envelope["idem_key"]
-        )
+        _BY_KEY, {"worker": envelope["worker_id"], "key": envelope["idem_key"]}
     ).first()
     if stored is not None:
         if stored.body_sha256 != envelope["body_sha256"]:
@@ -179,3 +183,14 @@ def _text(body: bytes) -> str:
     if "\x00" in text or "\\u0000" in text:
         raise AnswerError("the answer has a NUL character", rule="body-format")
     return text
+
+
+_ANSWER = insert(answer).returning(answer.c.id)
+_FENCE = update(ticket).where(
+    ticket.c.id == bindparam("one"),
+    ticket.c.token_hash == bindparam("hash"),
+    ticket.c.state == bindparam("before"),
+)
+_BY_KEY = select(answer.c.id, answer.c.body_sha256, answer.c.receipt_json).where(
+    answer.c.worker_id == bindparam("worker"), answer.c.idem_key == bindparam("key")
+)

@@ -32,6 +32,7 @@ from amidst.crowd.schema import FREE_UNIT, LIVE_SLOT, category, position, slot, 
 
 WINDOW = 256  # free units looked at by one statement
 ROUNDS = 8  # statements of one call
+STRIDE = 32  # ids that a search may pass over again rather than write down where it came to
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def find(
         else:
             values["after"], wrapped = 0, True
     reached = list(found)[-1] if len(found) >= number else int(values["after"] or 0)
-    if reached != start:
+    if not start <= reached <= start + STRIDE:
         _remember(connection, worker.id, key, reached)
     return list(found.values())
 
@@ -113,9 +114,9 @@ def take(connection: Connection, units: Sequence[int], worker_id: int, ticket_id
     """Leases a slot of each unit; `find` has locked them."""
     if not units:
         return
-    connection.execute(update(unit).where(unit.c.id.in_(units)).values(taken=unit.c.taken + 1))
+    connection.execute(_TAKE, {"units": units})
     connection.execute(
-        insert(slot),
+        _SLOTS,
         [
             {"unit_id": unit_id, "worker_id": worker_id, "ticket_id": ticket_id, "position": place}
             for place, unit_id in enumerate(units)
@@ -161,34 +162,18 @@ def free(connection: Connection, ticket_ids: Sequence[int], state: str) -> None:
     _add(connection, counted, "taken", -1)
 
 
-def submit(connection: Connection, ticket_id: int, answer_id: int) -> frozenset[int]:
-    """Files the leased slots of a ticket under an answer; their units."""
-    rows = connection.execute(
-        update(slot)
-        .where(slot.c.ticket_id == ticket_id, slot.c.state == "leased")
-        .values(state="submitted", answer_id=answer_id)
-        .returning(slot.c.unit_id)
-    )
-    units = frozenset(row[0] for row in rows)
-    if units:
-        connection.execute(update(unit).where(unit.c.id.in_(units)).values(done=unit.c.done + 1))
-    return units
-
-
-def completed(connection: Connection, unit_id: int) -> bool:
-    """Whether a unit now has all its judgements; it is decided then."""
-    closed = (
-        update(unit)
-        .where(unit.c.id == unit_id, unit.c.done >= unit.c.needed)
-        .values(state="decided")
-        .returning(unit.c.id)
-    )
-    return connection.execute(closed).first() is not None
+def submit(connection: Connection, ticket_id: int, answer_id: int) -> dict[int, bool]:
+    """Files the leased slots of a ticket under an answer; their units, and whether each has all it needs."""
+    rows = connection.execute(_FILE, {"of_ticket": ticket_id, "answer": answer_id})
+    units = [row[0] for row in rows]
+    if not units:
+        return {}
+    return {row[0]: bool(row[1]) for row in connection.execute(_COUNT, {"units": units})}
 
 
 def decide(connection: Connection, unit_id: int) -> None:
     """Closes a unit: it needs no further judgement."""
-    connection.execute(update(unit).where(unit.c.id == unit_id).values(state="decided"))
+    connection.execute(_DECIDE, {"one": unit_id})
 
 
 def is_expert_only(connection: Connection, unit_id: int) -> bool:
@@ -302,7 +287,21 @@ def _is_sqlite(connection: Connection) -> bool:
 _POSITION = select(position.c.unit_id).where(
     position.c.worker_id == bindparam("worker"), position.c.stage == bindparam("key")
 )
-
+_TAKE = update(unit).where(unit.c.id.in_(bindparam("units", expanding=True))).values(taken=unit.c.taken + 1)
+_SLOTS = insert(slot)
+_FILE = (
+    update(slot)
+    .where(slot.c.ticket_id == bindparam("of_ticket"), slot.c.state == "leased")
+    .values(state="submitted", answer_id=bindparam("answer"))
+    .returning(slot.c.unit_id)
+)
+_COUNT = (
+    update(unit)
+    .where(unit.c.id.in_(bindparam("units", expanding=True)))
+    .values(done=unit.c.done + 1)
+    .returning(unit.c.id, unit.c.done >= unit.c.needed)
+)
+_DECIDE = update(unit).where(unit.c.id == bindparam("one")).values(state="decided")
 _REMEMBER = text(
     "INSERT INTO position (worker_id, stage, unit_id) VALUES (:worker, :key, :unit) "
     "ON CONFLICT (worker_id, stage) DO UPDATE SET unit_id = excluded.unit_id"
