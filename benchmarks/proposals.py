@@ -173,7 +173,7 @@ def main() -> None:
         ):
             files = make(Path(folder), images, kind)
             rows += compare(files, images, kind, options.repeats, with_peer)
-    write(OUTPUT, "python benchmarks/proposals.py", "wall", rows)
+    write(OUTPUT, "python benchmarks/proposals.py", "processor", rows)
 
 
 if __name__ == "__main__":
