@@ -1,0 +1,240 @@
+"""`amidst crowd`: from a folder of photographs to a COCO file, and the whole chain with simulated workers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image as PillowImage
+
+from amidst.apps.cli.crowd_campaigns import read_categories
+from amidst.apps.cli.root import run
+from amidst.coco.dataset import CocoDataset
+from amidst.errors import DataError
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    for number, name in enumerate(("a.jpg", "b.png", "deep/c.jpg")):
+        PillowImage.new("RGB", (64, 48), (80 * number, 0, 0)).save(folder / name)
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture
+def campaign(photos: Path, tmp_path: Path) -> Path:
+    (tmp_path / "names.txt").write_text("# birds\nrobin, bird\nwren, bird\n\nnest\n")
+    folder = tmp_path / "campaign"
+    words = [
+        "crowd",
+        "init",
+        str(folder),
+        "--images",
+        str(photos),
+        "--categories",
+        str(tmp_path / "names.txt"),
+    ]
+    assert run(words) == 0
+    return folder
+
+
+# --- init
+
+
+def test_init_takes_pictures_in_and_names_those_it_does_not(
+    campaign: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = capsys.readouterr().err
+    assert "broken.jpg" in said
+    assert "3 images and 3 categories" in said
+    assert stat.S_IMODE((campaign / "secrets.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--images", "nowhere"], "there is no such folder"),
+        (["--images", ".", "--categories", "empty.txt"], "no category in the file"),
+        (["--images", ".", "--categories", "twice.txt"], "named twice"),
+        (["--images", ".", "--set", "labelling.wokers=5"], "did you mean"),
+        (["--images", "."], "no picture"),
+    ],
+)
+def test_init_refuses_in_one_line_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, words: list[str], complaint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.txt").write_text("# nothing\n")
+    Path("twice.txt").write_text("cat\ncat, animal\n")
+    assert run(["crowd", "init", "new", *words]) in (1, 2)
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert said.count("amidst: error") == 1
+    assert not Path("new", "campaign.db").exists()
+
+
+def test_init_does_not_touch_a_campaign_that_is_there(campaign: Path, photos: Path, capsys: Any) -> None:
+    before = (campaign / "campaign.db").read_bytes()
+    assert run(["crowd", "init", str(campaign), "--images", str(photos)]) == 2
+    assert "there is a campaign already" in capsys.readouterr().err
+    assert (campaign / "campaign.db").read_bytes() == before
+
+
+def test_without_a_file_the_categories_are_the_91_in_11_groups() -> None:
+    found = read_categories(None)
+    assert len(found) == 91
+    assert len({one.supercategory for one in found}) == 11
+
+
+def test_categories_of_a_coco_file_keep_their_ids(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text(
+        '{"images":[],"annotations":[],"categories":[{"id":90,"name":"toothbrush"}]}'
+    )
+    (found,) = read_categories(tmp_path / "c.json")
+    assert (found.id, found.name) == (90, "toothbrush")
+
+
+def test_categories_must_be_text(tmp_path: Path) -> None:
+    (tmp_path / "c.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="UTF-8"):
+        read_categories(tmp_path / "c.txt")
+
+
+# --- looking at it
+
+
+def test_status_export_and_doctor_of_a_new_campaign(campaign: Path, tmp_path: Path, capsys: Any) -> None:
+    capsys.readouterr()
+    assert run(["crowd", "status", str(campaign), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (labelling,) = [stage for stage in found["stages"] if stage["stage"] == "labelling"]
+    assert (labelling["open"], labelling["needed"], labelling["done"]) == (3, 24, 0)
+    assert run(["crowd", "status", str(campaign)]) == 0
+    assert "labelling" in capsys.readouterr().out
+    assert run(["crowd", "export", str(campaign), "-o", str(tmp_path / "out.json")]) == 0
+    dataset = CocoDataset.load(tmp_path / "out.json")
+    assert [image.file_name for image in dataset.images] == ["a.jpg", "b.png", "deep/c.jpg"]
+    assert run(["crowd", "doctor", str(campaign)]) == 0
+
+
+def test_a_folder_without_a_campaign(tmp_path: Path, capsys: Any) -> None:
+    for words in (["status"], ["doctor"], ["serve"], ["export", "-o", str(tmp_path / "x.json")]):
+        assert run(["crowd", words[0], str(tmp_path), *words[1:]]) == 2
+        assert "amidst crowd init" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- serve
+
+
+@contextmanager
+def served(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
+    """A real server in a process of its own: the process, its port, the first manager's link."""
+    command = [sys.executable, "-m", "amidst", "crowd", "serve", str(folder), "--port", "0", *words]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        said = process.stderr.readline() + process.stderr.readline()
+        port = re.search(r"127\.0\.0\.1:(\d+)", said)
+        assert port, said
+        yield process, int(port[1]), said.rpartition("#")[2].strip()
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        process.stderr.close()
+
+
+def ask(port: int, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    connection.request(method, path, None if body is None else json.dumps(body), headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer.status, json.loads(content)
+
+
+def test_serve_one_process_one_link_and_a_first_ticket(campaign: Path, capsys: Any) -> None:
+    begin = time.monotonic()
+    with served(campaign) as (process, port, link):
+        status, owner = ask(port, "POST", "/api/auth/enter", {"token": link, "display": "o", "bearer": True})
+        assert (status, owner["role"]) == (200, "owner")
+        status, found = ask(port, "POST", "/api/tickets/lease", {"stage": "labelling"}, owner["token"])
+        assert found["ticket"]["task"]["panels"]
+        if "AMIDST_CI" in os.environ:  # a machine that others use as well says nothing about seconds
+            assert time.monotonic() - begin < 10
+        if sys.platform == "linux":
+            status_lines = Path(f"/proc/{process.pid}/status").read_text()
+            resident = re.search(r"VmHWM:\s+(\d+) kB", status_lines)
+            assert resident
+            assert int(resident[1]) < 200 * 1024
+        assert run(["crowd", "serve", str(campaign), "--port", "0"]) == 2  # a second process
+        assert f"in use by process {process.pid}" in capsys.readouterr().err
+        assert run(["crowd", "status", str(campaign), "--json"]) == 0  # reading is possible meanwhile
+        stages = {one["stage"]: one for one in json.loads(capsys.readouterr().out)["stages"]}
+        assert stages["labelling"]["leased"] == 1
+        assert ask(port, "POST", "/api/auth/enter", {"token": link})[0] == 403  # the link is used up
+
+
+@pytest.mark.parametrize(
+    "url", ["label.example", "ftp://label.example", "https://", "https://a.example/path"]
+)
+def test_serve_refuses_an_odd_public_url(campaign: Path, capsys: Any, url: str) -> None:
+    assert run(["crowd", "serve", str(campaign), "--public-url", url]) == 2
+    assert "--public-url" in capsys.readouterr().err
+
+
+def test_serve_refuses_a_port_that_is_taken(campaign: Path, capsys: Any) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert run(["crowd", "serve", str(campaign), "--port", str(taken.getsockname()[1])]) == 2
+    assert "cannot listen" in capsys.readouterr().err
+
+
+# --- simulate
+
+
+def test_simulated_workers_go_through_every_stage_and_the_same_seed_gives_the_same_file(
+    tmp_path: Path, capsys: Any
+) -> None:
+    words = ["crowd", "simulate", "--images", "2", "--workers", "6", "--seed", "5", "--json"]
+    kept = ["--keep", str(tmp_path / "campaign")]
+    assert run([*words, "-o", str(tmp_path / "one.json"), *kept]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["answers"]) >= {"labelling", "spotting", "segmentation", "training", "verification"}
+    assert found["per_class"]["recall"] >= 0.8
+    assert found["per_class"]["precision"] >= 0.8
+    assert found["per_class"]["mean_iou"] >= 0.8
+    assert run(["crowd", "doctor", str(tmp_path / "campaign")]) == 0
+    assert run(["dataset", "check", str(tmp_path / "one.json")]) == 0
+    assert run([*words, "-o", str(tmp_path / "two.json")]) == 0
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+
+
+# --- imports
+
+
+def test_the_server_and_its_commands_leave_torch_alone() -> None:
+    code = (
+        "import sys, amidst.apps.cli.crowd, amidst.apps.server.crowd.app; "
+        "sys.exit(any(name.split('.')[0] in ('torch', 'matplotlib') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
