@@ -6,6 +6,7 @@ Errors and outcomes: docs/crowd.md.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -28,8 +29,11 @@ from amidst.crowd.progress import Progress
 from amidst.crowd.progress import progress as read_progress
 from amidst.crowd.results import Conflict, Draft, HeldTicket, NoWork, Receipt, Ticket
 from amidst.crowd.store import Store
+from amidst.crowd.validation import MAX_BYTES_DRAWN, prepare_drawing
 from amidst.crowd.voids import PreviewDone, VoidEffect
 from amidst.curation.selection import Proposal
+
+LARGE_DRAWING = 4000  # bytes
 
 
 def new_token() -> str:
@@ -144,6 +148,8 @@ async def submit(
 ) -> Receipt | Conflict:
     """Stores an answer exactly once. body: JSON as bytes, or the value that it stands for."""
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body, order="sorted")
+    if LARGE_DRAWING < len(raw) <= MAX_BYTES_DRAWN:  # keep long arithmetic out of the transaction
+        await asyncio.to_thread(prepare_drawing, raw)
     return await store.write(
         lambda c: submits.submit(c, worker_id, ticket_id, token, idem_key, raw, client, now)
     )

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -115,6 +116,20 @@ def check_spotting(body: SpottingBody, image: ImageRef, config: SpottingConfig) 
         raise AnswerError(f"points {i} and {j} lie on each other", rule="points-close")
 
 
+def prepare_drawing(body: bytes) -> None:
+    """Looks for crossings in a large drawing ahead of its transaction, which then finds them looked up.
+
+    For what is no drawing, or no good one, nothing is done: the transaction will say so.
+    """
+    try:
+        drawing = msgspec.json.decode(body, type=SegmentationBody)
+    except (msgspec.DecodeError, RecursionError):
+        return
+    if sum(len(part.points) for part in drawing.parts) <= SegmentationConfig().max_total_vertices:
+        for part in drawing.parts:
+            _crossing(part.points)
+
+
 def check_outlines(body: SegmentationBody, config: SegmentationConfig) -> None:
     """What a drawing must be in any image: parts or none, numbers of vertices, no outline that crosses
     itself.
@@ -141,7 +156,7 @@ def check_outlines(body: SegmentationBody, config: SegmentationConfig) -> None:
                 f"{config.max_vertices}",
                 rule="vertices",
             )
-        crossing = first_crossing(part.points)
+        crossing = _crossing(part.points)
         if crossing is not None:
             raise AnswerError(
                 f"part {index} crosses itself at ({crossing[0]:g}, {crossing[1]:g})", rule="self-crossing"
@@ -215,6 +230,11 @@ def caption_words(text: str) -> frozenset[str]:
 def similar(one: frozenset[str], other: frozenset[str]) -> float:
     """Jaccard index of two sets of words; 1 for two empty ones."""
     return len(one & other) / len(one | other) if one | other else 1.0
+
+
+@lru_cache(maxsize=1024)
+def _crossing(points: tuple[tuple[float, float], ...]) -> tuple[float, float] | None:
+    return first_crossing(points)
 
 
 def _check_inside(points: Sequence[tuple[float, float]], image: ImageRef) -> None:
