@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from amidst.apps.cli.console import say
 from amidst.apps.cli.jobs import Split, expect_images
@@ -13,8 +12,15 @@ from amidst.apps.cli.opening import choose_device, open_model
 from amidst.apps.cli.progress import step
 from amidst.apps.cli.scores import scores_by_name
 from amidst.apps.cli.study_plan import claim, file_digest
-from amidst.apps.cli.study_run import CELL, StudyRun, cell_dir, describe_machine, write_json, write_table
-from amidst.apps.cli.study_timing import time_per_image
+from amidst.apps.cli.study_run import (
+    CELL,
+    StudyRun,
+    cell_dir,
+    describe_machine,
+    time_cells,
+    write_json,
+    write_table,
+)
 from amidst.apps.report.study_table import StudyTable
 from amidst.errors import UsageError
 from amidst.evaluation import evaluate
@@ -72,13 +78,13 @@ def evaluate_models(
     }
     run = StudyRun(name, run_dir, None, val, about, device)
     rows = [c.cell for c in cells]
-    table = None
     for number, cell in enumerate(cells, start=1):
         if not (cell_dir(run, cell.cell) / CELL).is_file():
             say(f"cell {number} of {len(cells)}: {cell.cell.name}")
             _evaluate(run, cell)
-            table = write_table(run, rows)
-    return table or write_table(run, rows)
+            write_table(run, rows)
+    time_cells(run, [(c.cell, c.file, c.resize) for c in cells])
+    return write_table(run, rows)
 
 
 def _evaluate(run: StudyRun, cell: ModelCell) -> None:
@@ -91,6 +97,5 @@ def _evaluate(run: StudyRun, cell: ModelCell) -> None:
     results_file = folder / "results.json"
     results_file.parent.mkdir(parents=True, exist_ok=True)
     results.save(results_file)
-    found: dict[str, Any] = {"scores": scores_by_name(evaluate(val.dataset, results))}
-    timing = time_per_image(model, info, val, cell.resize)
-    write_json(folder / CELL, found | ({} if timing is None else {"ms": timing.ms}))
+    write_json(folder / CELL, {"scores": scores_by_name(evaluate(val.dataset, results))})
+    time_cells(run, [(cell.cell, cell.file, cell.resize)])

@@ -19,7 +19,7 @@ from amidst.apps.cli.jobs import Job, Split, is_first_process, run_job
 from amidst.apps.cli.opening import choose_device, open_model
 from amidst.apps.cli.progress import step
 from amidst.apps.cli.study_plan import Planned
-from amidst.apps.cli.study_timing import time_per_image
+from amidst.apps.cli.study_timing import Contestant, times_per_image
 from amidst.apps.report.figure_style import save_figure
 from amidst.apps.report.study_figures import study_figure
 from amidst.apps.report.study_table import COLUMNS, Row, StudyTable, to_builtins, to_markdown
@@ -27,8 +27,10 @@ from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import write_atomically
 from amidst.errors import MissingExtra, NonFiniteLoss
 from amidst.evaluation.params import AREA_RANGES
+from amidst.inference.predict import resize_rule
 from amidst.recipes.studies import STUDIES, Cell
 from amidst.training import checkpoint
+from amidst.training.config import ResizeConfig
 from amidst.training.log import read_lines
 
 CELL = "cell.json"
@@ -65,7 +67,38 @@ def train_cells(run: StudyRun, planned: Sequence[Planned], chosen: set[str]) -> 
         _train_cell(run, p)
         if is_first_process():
             write_table(run, cells)
-    return write_table(run, cells) if is_first_process() else make_table(run, cells)
+    if not is_first_process():
+        return make_table(run, cells)
+    time_cells(run, [(cell, _model_file(run, cell), None) for cell in cells])
+    return write_table(run, cells)
+
+
+def _model_file(run: StudyRun, cell: Cell) -> Path:
+    return cell_dir(run, cell) / "model.safetensors"
+
+
+def time_cells(run: StudyRun, files: Sequence[tuple[Cell, Path, ResizeConfig | None]]) -> None:
+    """Measure the time of an image again for all cells with scores, side by side, and note it.
+
+    files: model file of each cell, and the resize rule where it is not that of the file.
+    """
+    records = {cell.name: _record(run, cell) for cell, _, _ in files}
+    timed = [(cell, file, rule) for cell, file, rule in files if "scores" in records[cell.name]]
+    contestants = []
+    for _, file, rule in timed:
+        model, info = open_model(str(file), choose_device(run.device))
+        contestants.append(Contestant(model, info, rule or resize_rule(info)))
+    with step("measuring the time of an image"):
+        times = times_per_image(contestants, run.val)
+    for (cell, _, _), ms in zip(timed, times, strict=False):  # no times without images
+        write_json(cell_dir(run, cell) / CELL, records[cell.name] | {"ms": ms})
+
+
+def _record(run: StudyRun, cell: Cell) -> dict[str, Any]:
+    """What is noted of a finished cell; nothing of others."""
+    path = cell_dir(run, cell) / CELL
+    found: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
+    return found
 
 
 def _train_cell(run: StudyRun, planned: Planned) -> None:
@@ -81,11 +114,8 @@ def _train_cell(run: StudyRun, planned: Planned) -> None:
             write_json(folder / CELL, {"diverged": str(error)})
         return
     if is_first_process():
-        model, info = open_model(str(folder / "model.safetensors"), choose_device(run.device))
-        with step("measuring the time of an image"):
-            timing = time_per_image(model, info, run.val)
-        found = {"scores": _last_validation(folder)}
-        write_json(folder / CELL, found | ({} if timing is None else {"ms": timing.ms}))
+        write_json(folder / CELL, {"scores": _last_validation(folder)})
+        time_cells(run, [(planned.cell, _model_file(run, planned.cell), None)])
 
 
 def _last_validation(folder: Path) -> dict[str, float]:
@@ -126,11 +156,11 @@ def write_table(run: StudyRun, cells: Sequence[Cell]) -> StudyTable:
 
 def _row(run: StudyRun, cell: Cell) -> Row:
     folder = cell_dir(run, cell)
-    if not (folder / CELL).is_file():
+    found = _record(run, cell)
+    if not found:
         begun = bool(checkpoint.folders(folder))
         state = "unfinished" if begun else "not run"
         return Row(cell.name, cell.settings, None, None, state, cell.published)
-    found = json.loads((folder / CELL).read_bytes())
     if "diverged" in found:
         return Row(cell.name, cell.settings, None, None, f"diverged: {found['diverged']}", cell.published)
     scores = {name: found["scores"].get(name, -1.0) for name in COLUMNS[STUDIES[run.name].kind]}
