@@ -1,6 +1,7 @@
 """The study docs/studies/crowd-simulation.md: what the thesis's rules do with simulated workers.
 
     python benchmarks/crowd_simulation.py --figure docs/studies/crowd-simulation.svg
+    python benchmarks/crowd_simulation.py gates          # one part; the others stay as they were
 
 Everything is simulated: the photographs, the workers, their faults. No server takes part; the rules of the
 stages are those of `amidst.crowd.simulated_campaign`.
@@ -22,7 +23,6 @@ from amidst.coco.files import write_atomically
 from amidst.crowd.bodies import CategoryRef, ImageRef, LabellingBody, LabellingTask, Panel
 from amidst.crowd.config import CampaignConfig, SegmentationConfig, VerificationConfig
 from amidst.crowd.quality import Labels, RejectionLine, reject_poor, union_curve
-from amidst.crowd.reputation import vote_outcomes
 from amidst.crowd.simulated_answers import Memory, answer
 from amidst.crowd.simulated_campaign import Campaign, passes_training, result, run_campaign
 from amidst.crowd.simulated_grids import Candidate, fill_and_judge
@@ -157,62 +157,84 @@ def campaign_row(
     }
 
 
+def _jobs_of(labels: Labels, workers: list[int]) -> list[tuple[int, int]]:
+    counts = [(worker, int((labels.jobs[:, 1] == worker).sum())) for worker in workers]
+    return [(worker, count) for worker, count in counts if count]
+
+
+def labelling_part(seed: int, images: int, number: int, figure: Path | None) -> dict[str, Any]:
+    """Fig. 2.4, and how often eight labellers miss a category."""
+    world = generate_world(seed, images)
+    workers = make_workers(seed, number, world.categories, CrowdModel(spam=0.1))
+    experts = make_workers(seed + 1, 7, world.categories, EXPERTS)
+    activity = np.random.default_rng([seed, 12]).pareto(1.5, len(workers)) + 0.2
+    labels = label_images(world, workers, 13, seed, activity, images)
+    expert_labels = label_images(world, experts, 7, seed + 1, np.ones(7), min(400, images))
+    by_union, _ = reject_poor(labels, LINE)
+    gone, agreement = reject_poor(labels, LINE, least_votes=2)
+    spammers = {worker.index for worker in workers if worker.habit != "honest"}
+    curves = {
+        "all": union_curve(labels, expert_labels),
+        "after rejection": union_curve(labels.without(gone), expert_labels),
+    }
+    if figure:
+        save_figure(worker_figure(curves["after rejection"], agreement, LINE), figure)
+    honest = make_workers(seed, number, world.categories, CrowdModel(spam=0.0))
+    honest_labels = label_images(world, honest, 8, seed, np.ones(len(honest)), images)
+    return {
+        "images": images,
+        "workers": number,
+        "curves": {name: curve.to_builtins() for name, curve in curves.items()},
+        "rejection": {
+            "spammers who worked": len(spammers & {found.worker for found in agreement}),
+            "union: spammers, honest": [len(spammers & set(by_union)), len(set(by_union) - spammers)],
+            "two others: spammers, honest": [len(spammers & set(gone)), len(set(gone) - spammers)],
+            "kept spammers": [
+                [workers[k].habit, n] for k, n in _jobs_of(labels, sorted(spammers - set(gone)))
+            ],
+        },
+        "missed": missed(world, honest_labels, honest),
+    }
+
+
+def campaigns_part(seed: int, images: int, number: int) -> dict[str, Any]:
+    """Whole campaigns: default workers, and careless drawers behind the training gate and without it."""
+    world, small = generate_world(seed, images), generate_world(seed, max(images // 4, 1))
+    ungated = CampaignConfig(segmentation=SegmentationConfig(require_training=False))
+    careless = make_workers(seed, number, world.categories, CARELESS)
+    plain = CampaignConfig()
+    return {
+        "default": campaign_row(world, make_workers(seed, number, world.categories), seed, plain),
+        "careless drawers, no training": campaign_row(small, careless, seed, ungated),
+        "careless drawers, training": campaign_row(small, careless, seed, plain),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("parts", nargs="*", default=["labelling", "gates", "campaigns"])
+    parser.add_argument("--images", type=int, default=500, help="labelled by the first part")
+    parser.add_argument("--campaign-images", type=int, default=150)
     parser.add_argument("--workers", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/crowd_simulation.json"))
     args = parser.parse_args()
-    world = generate_world(args.seed, args.images)
-    workers = make_workers(args.seed, args.workers, world.categories, CrowdModel(spam=0.1))
-    experts = make_workers(args.seed + 1, 7, world.categories, EXPERTS)
-    activity = np.random.default_rng([args.seed, 12]).pareto(1.5, len(workers)) + 0.2
-    labels = label_images(world, workers, 13, args.seed, activity, args.images)
-    expert_labels = label_images(world, experts, 7, args.seed + 1, np.ones(7), min(400, args.images))
-    gone, agreement = reject_poor(labels, LINE)
-    spammers = {worker.index for worker in workers if worker.habit != "honest"}
-    seen = {found.worker for found in agreement}
-    kept = labels.without(gone)
-    curves = {
-        "all": union_curve(labels, expert_labels),
-        "after rejection": union_curve(kept, expert_labels),
-    }
-    if args.figure:
-        save_figure(worker_figure(curves["after rejection"], agreement, LINE), args.figure)
-    only_honest = make_workers(args.seed, args.workers, world.categories, CrowdModel(spam=0.0))
-    honest_labels = label_images(world, only_honest, 8, args.seed, np.ones(len(only_honest)), args.images)
-    small = generate_world(args.seed, max(args.images // 4, 1))
-    ungated = CampaignConfig(segmentation=SegmentationConfig(require_training=False))
-    careless = make_workers(args.seed, args.workers, world.categories, CARELESS)
-    report = {
-        "seed": args.seed,
-        "images": args.images,
-        "workers": args.workers,
-        "curves": {name: curve.to_builtins() for name, curve in curves.items()},
-        "rejection": {
-            "rejected": len(gone),
-            "spammers among them": len(spammers & set(gone)),
-            "spammers who worked": len(spammers & seen),
-            "honest among them": len(set(gone) - spammers),
-        },
-        "missed": missed(world, honest_labels, only_honest),
-        "gates": gates(small, args.seed, 50),
-        "votes": vote_outcomes([0.95, 0.9, 0.8, 0.7, 0.5, 0.3]).round(3).tolist(),
-        "campaigns": {
-            "default": campaign_row(
-                world, make_workers(args.seed, args.workers, world.categories), args.seed, CampaignConfig()
-            ),
-            "no spam": campaign_row(world, only_honest, args.seed, CampaignConfig()),
-            "careless drawers, no training": campaign_row(small, careless, args.seed, ungated),
-            "careless drawers, training": campaign_row(small, careless, args.seed, CampaignConfig()),
-        },
-    }
-    write_atomically(args.output, msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
-    print(msgspec.json.format(msgspec.json.encode(report), indent=1).decode())
+    report = msgspec.json.decode(args.output.read_bytes()) if args.output.exists() else {}
+    for part in args.parts:
+        if part == "labelling":
+            report[part] = labelling_part(args.seed, args.images, args.workers, args.figure)
+        elif part == "gates":
+            report[part] = gates(generate_world(args.seed, 60), args.seed, 50)
+        elif part == "campaigns":
+            report[part] = campaigns_part(args.seed, args.campaign_images, args.workers)
+        else:
+            parser.error(f"unknown part {part!r}")
+        text = msgspec.json.format(msgspec.json.encode(report), indent=1)
+        write_atomically(args.output, text + b"\n")
+        print(msgspec.json.format(msgspec.json.encode({part: report[part]}), indent=1).decode())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from itertools import combinations
 
 import numpy as np
@@ -78,15 +79,17 @@ def test_leave_one_out_equals_plain_sets(seed: int) -> None:
         assert found.recall == (pytest.approx(len(own & others) / len(others)) if others else None)
 
 
+@pytest.mark.parametrize("least_votes", [1, 2, 3])
 @pytest.mark.parametrize("seed", range(3))
-def test_leave_one_out_against_some_equals_plain_sets(seed: int) -> None:
+def test_leave_one_out_against_some_equals_plain_sets(seed: int, least_votes: int) -> None:
     labels = random_labels(seed)
     trusted = labels.without([0, 3])
     jobs, named = labels.jobs.tolist(), labels.positives.tolist()
-    for found in leave_one_out(labels, trusted):
+    for found in leave_one_out(labels, trusted, least_votes=least_votes):
         images = {i for i, w in jobs if w == found.worker}
         own = {(i, c) for i, c, w in named if w == found.worker}
-        others = {(i, c) for i, c, w in named if w not in (0, 3, found.worker) and i in images}
+        votes = Counter((i, c) for i, c, w in named if w not in (0, 3, found.worker) and i in images)
+        others = {item for item, count in votes.items() if count >= least_votes}
         assert found.precision == (pytest.approx(len(own & others) / len(own)) if own else None)
         assert found.recall == (pytest.approx(len(own & others) / len(others)) if others else None)
 
@@ -103,6 +106,15 @@ def test_one_who_names_everything_is_rejected_and_no_longer_a_measure() -> None:
     assert [found.recall for found in agreement] == [1.0, 1.0, 1.0, 1.0]
     assert agreement[3].precision == pytest.approx(1 / 30)
     assert reject_poor(NOTHING, RejectionLine()) == ((), ())
+
+
+def test_two_who_name_everything_confirm_each_other_unless_two_must() -> None:
+    jobs = [(i, w) for i in range(20) for w in range(6)]
+    named = [(i, i % 3, w) for i in range(20) for w in range(4)]
+    named += [(i, c, w) for i in range(20) for c in range(30) for w in (4, 5)]
+    labels = Labels.of(jobs, named)
+    assert reject_poor(labels, RejectionLine())[0] == ()
+    assert reject_poor(labels, RejectionLine(), least_votes=2)[0] == (4, 5)
 
 
 def test_experts_decide_by_more_than_half() -> None:

@@ -213,29 +213,33 @@ class Agreement:
         return asdict(self)
 
 
-def leave_one_out(labels: Labels, against: Labels | None = None) -> tuple[Agreement, ...]:
-    """Every worker against the union of the others' answers on the images he labelled, in order of id.
+def leave_one_out(
+    labels: Labels, against: Labels | None = None, *, least_votes: int = 1
+) -> tuple[Agreement, ...]:
+    """Every worker against what the others named on the images he labelled, in order of id.
 
     against: the answers that count as the others', all by default; leave out what was rejected, for one who
-    names everything makes everybody else's recall small.
+    names everything makes everybody else's recall small. least_votes: how many others must have named a
+    thing. The thesis takes their union, 1; with 2, two who name everything no longer confirm each other.
     """
     truth = labels if against is None else against
     workers, owner, jobs = np.unique(labels.jobs[:, 1], return_inverse=True, return_counts=True)
     images, at = np.unique(labels.jobs[:, 0], return_inverse=True)
     inside = truth.positives[np.isin(truth.positives[:, 0], images)]
     pairs, votes = np.unique(inside[:, :2], axis=0, return_counts=True)
-    of_image = np.bincount(np.searchsorted(images, pairs[:, 0]), minlength=len(images))
-    # Names given by anyone on an image, summed over each worker's images; then without what he alone named.
+    enough = pairs[votes >= least_votes]
+    of_image = np.bincount(np.searchsorted(images, enough[:, 0]), minlength=len(images))
+    # Names given often enough on an image, summed over a worker's images, but for those that need his vote.
     total = np.bincount(owner.reshape(-1), weights=of_image[at.reshape(-1)], minlength=len(workers))
     who = np.searchsorted(workers, labels.positives[:, 2])
     counted = np.isin(labels.positives[:, 2], truth.jobs[:, 1])
     others = _votes_for(labels.positives[:, :2], pairs, votes) - counted
     named = np.bincount(who, minlength=len(workers))
-    hits = np.bincount(who, weights=others > 0, minlength=len(workers))
-    alone = np.bincount(who, weights=counted & (others == 0), minlength=len(workers))
+    hits = np.bincount(who, weights=others >= least_votes, minlength=len(workers))
+    own = np.bincount(who, weights=counted & (others == least_votes - 1), minlength=len(workers))
     return tuple(
         Agreement(int(w), int(j), int(n), _ratio(h, n), _ratio(h, o))
-        for w, j, n, h, o in zip(workers, jobs, named, hits, total - alone, strict=True)
+        for w, j, n, h, o in zip(workers, jobs, named, hits, total - own, strict=True)
     )
 
 
@@ -282,7 +286,7 @@ def rejected(workers: Sequence[Agreement], line: RejectionLine, *, least_jobs: i
 
 
 def reject_poor(
-    labels: Labels, line: RejectionLine, *, least_jobs: int = 1, rounds: int = 10
+    labels: Labels, line: RejectionLine, *, least_jobs: int = 1, least_votes: int = 1, rounds: int = 10
 ) -> tuple[tuple[int, ...], tuple[Agreement, ...]]:
     """Who falls below the line, measured against those who do not, and every worker's agreement with them.
 
@@ -290,13 +294,13 @@ def reject_poor(
     `rounds` are over. Raises ConfigError as `rejected`.
     """
     gone: tuple[int, ...] = ()
-    agreement = leave_one_out(labels)
+    agreement = leave_one_out(labels, least_votes=least_votes)
     for _ in range(rounds):
         found = rejected(agreement, line, least_jobs=least_jobs)
         if found == gone:
             break
         gone = found
-        agreement = leave_one_out(labels, labels.without(gone))
+        agreement = leave_one_out(labels, labels.without(gone), least_votes=least_votes)
     return gone, agreement
 
 
