@@ -10,6 +10,7 @@ keeping it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,16 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
-from amidst.ops.region_parts import TAPS, Part, Regions, first_rows, make_parts, round_up
+from amidst.ops.region_parts import (
+    TAPS,
+    Part,
+    Regions,
+    features_of,
+    first_rows,
+    make_parts,
+    round_up,
+    table_of,
+)
 
 
 @dataclass(frozen=True)
@@ -29,9 +39,9 @@ class Lattice:
     aligned: bool
 
 
-def align(tables: list[Tensor], lattice: Lattice) -> Tensor:
-    """Tables (R, C) of each level -> (N, p*p, C)."""
-    result: Tensor = _Align.apply(lattice, *tables)  # type: ignore[no-untyped-call]
+def align(features: Sequence[Tensor], lattice: Lattice) -> Tensor:
+    """Maps (B, C, H, W) of each level -> (N, p*p, C)."""
+    result: Tensor = _Align.apply(lattice, *features)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -39,8 +49,9 @@ class _Align(torch.autograd.Function):
     """The product with S, and with S transposed for the gradient."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, lattice: Lattice, *tables: Tensor) -> Tensor:
-        ctx.lattice, ctx.rows = lattice, [len(table) for table in tables]  # type: ignore[attr-defined]
+    def forward(ctx: FunctionCtx, lattice: Lattice, *features: Tensor) -> Tensor:
+        ctx.lattice, ctx.shapes = lattice, [each.shape for each in features]  # type: ignore[attr-defined]
+        tables = [table_of(each) for each in features]
         count, bins, channels = len(lattice.regions), lattice.regions.size**2, tables[0].shape[1]
         pooled = tables[0].new_empty((count, bins, channels))
         for part in _parts(lattice, TAPS):
@@ -54,13 +65,16 @@ class _Align(torch.autograd.Function):
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
         lattice: Lattice = ctx.lattice  # type: ignore[attr-defined]
         bins, channels = lattice.regions.size**2, grad.shape[2]
-        rows: list[int] = ctx.rows  # type: ignore[attr-defined]
+        shapes: list[torch.Size] = ctx.shapes  # type: ignore[attr-defined]
+        rows = [shape[0] * shape[2] * shape[3] for shape in shapes]
         grad = grad.reshape(-1, channels)  # (N*p*p, C)
         grads: list[Tensor | None] = [None] * len(rows)
         for part in _parts(lattice, 4 * TAPS):
             index, weight = _taps(lattice, part)
             cells, order = index.flatten().sort(stable=True)
-            starts = torch.searchsorted(cells, torch.arange(rows[part.level] + 1).to(cells))
+            starts = torch.searchsorted(
+                cells, torch.arange(rows[part.level] + 1, dtype=torch.int32, device=cells.device)
+            )
             bags = order // index.shape[1]  # (n*p*p*K,), bins of this part
             bags = part.regions[bags // bins] * bins + bags % bins
             sums = functional.embedding_bag(
@@ -73,8 +87,8 @@ class _Align(torch.autograd.Function):
             )
             before = grads[part.level]
             grads[part.level] = sums if before is None else before.add_(sums)
-        zeros = (grad.new_zeros(count, channels) for count in rows)
-        return None, *(zero if g is None else g for g, zero in zip(grads, zeros, strict=True))
+        filled = (grad.new_zeros(n, channels) if g is None else g for g, n in zip(grads, rows, strict=True))
+        return None, *map(features_of, filled, shapes)
 
 
 def _parts(lattice: Lattice, taps: int) -> list[Part]:

@@ -7,16 +7,27 @@ map. A bin shorter than the longest of its part reads its last cell again, which
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from amidst.ops.region_parts import TAPS, Part, Regions, first_rows, make_parts, round_up
+from amidst.ops.region_parts import (
+    TAPS,
+    Part,
+    Regions,
+    features_of,
+    first_rows,
+    make_parts,
+    round_up,
+    table_of,
+)
 
 
-def max_pool(tables: list[Tensor], regions: Regions) -> Tensor:
-    """Tables (R, C) of each level -> (N, p*p, C)."""
-    result: Tensor = _MaxPool.apply(regions, *tables)  # type: ignore[no-untyped-call]
+def max_pool(features: Sequence[Tensor], regions: Regions) -> Tensor:
+    """Maps (B, C, H, W) of each level -> (N, p*p, C)."""
+    result: Tensor = _MaxPool.apply(regions, *features)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -24,7 +35,8 @@ class _MaxPool(torch.autograd.Function):
     """The gradient goes to the cell that has the maximum, which is remembered if there will be one."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, regions: Regions, *tables: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, regions: Regions, *features: Tensor) -> Tensor:
+        tables = [table_of(each) for each in features]
         shape = len(regions), regions.size**2, tables[0].shape[1]
         learn = any(ctx.needs_input_grad)  # type: ignore[attr-defined]
         pooled = tables[0].new_empty(shape)
@@ -36,7 +48,7 @@ class _MaxPool(torch.autograd.Function):
             if learn:
                 cells.index_copy_(0, part.regions, chosen.masked_fill_(empty, -1).view(-1, *shape[1:]))
         ctx.save_for_backward(cells, regions.level)
-        ctx.rows = [len(table) for table in tables]  # type: ignore[attr-defined]
+        ctx.shapes = [each.shape for each in features]  # type: ignore[attr-defined]
         return pooled
 
     @staticmethod
@@ -47,10 +59,11 @@ class _MaxPool(torch.autograd.Function):
         grad = grad.masked_fill(cells < 0, 0)
         cells = cells.clamp(min=0)
         grads = []
-        for number, rows in enumerate(ctx.rows):  # type: ignore[attr-defined]
+        for number, shape in enumerate(ctx.shapes):  # type: ignore[attr-defined]
             here = (level == number).nonzero()[:, 0]
             into, values = cells[here].view(-1, channels), grad[here].view(-1, channels)
-            grads.append(grad.new_zeros(rows, channels).scatter_add_(0, into, values))
+            table = grad.new_zeros(shape[0] * shape[2] * shape[3], channels)
+            grads.append(features_of(table.scatter_add_(0, into, values), shape))
         return None, *grads
 
 

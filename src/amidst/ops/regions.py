@@ -8,9 +8,9 @@ Results have dtype and device of the features and the strides of a channels-last
 
 Boxes that are not finite pool to 0 (RoIAlign).
 
-Memory beside features and result: RoIAlign at most 50 MB at a time in the forward pass, twice that in the
-backward pass, however many boxes; more only if a single box needs more, which takes `sampling=0` and a box of
-thousands of cells.
+Memory beside features and result: taps are made for at most 2^18 at a time (3 MB; four times as many in the
+backward pass), however many boxes, and pooled values of that part; more only if a single box needs more, as
+one of thousands of cells with `sampling=0`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from amidst.ops.region_align import Lattice, align
 from amidst.ops.region_max import max_pool
-from amidst.ops.region_parts import Regions, table_of
+from amidst.ops.region_parts import Regions
 
 
 def level_of(
@@ -68,7 +68,7 @@ def roi_align(
     """
     level = torch.zeros_like(image_index)
     regions = _regions([features], boxes_xyxy, image_index, level, size, [stride])
-    pooled = align([table_of(features)], Lattice(regions, sampling, aligned))
+    pooled = align([features], Lattice(regions, sampling, aligned))
     return _maps(pooled, features)
 
 
@@ -82,7 +82,7 @@ def roi_max_pool(
     """
     level = torch.zeros_like(image_index)
     regions = _regions([features], boxes_xyxy, image_index, level, size, [stride])
-    return _maps(max_pool([table_of(features)], regions), features)
+    return _maps(max_pool([features], regions), features)
 
 
 def pool_pyramid(
@@ -110,11 +110,10 @@ def pool_pyramid(
         )
     level = level_of(boxes_xyxy, first, last, canonical_size=canonical_size) - first
     regions = _regions(features, boxes_xyxy, image_index, level, size, strides)
-    tables = [table_of(feature) for feature in features]
     if kind == "max":
-        pooled = max_pool(tables, regions)
+        pooled = max_pool(features, regions)
     else:
-        pooled = align(tables, Lattice(regions, sampling, aligned=kind == "align"))
+        pooled = align(features, Lattice(regions, sampling, aligned=kind == "align"))
     return _maps(pooled, features[0])
 
 
