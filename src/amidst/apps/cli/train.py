@@ -15,6 +15,7 @@ from amidst.apps.cli.scores import print_score
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.proposals import Proposals
 from amidst.inference.finding import expect_folder
+from amidst.models.config import MaskConfig
 from amidst.models.weights import resolve_model
 from amidst.training.config import Experiment
 
@@ -88,7 +89,8 @@ def train(
             print_score(summary)
         say(f"\nthe model is {run / 'model.safetensors'}. Next:")
         say(f"  amidst report {run}")
-        say(f"  amidst predict {run} PHOTO... --draw out/")
+        command = "propose" if isinstance(experiment.model, MaskConfig) else "predict"
+        say(f"  amidst {command} {run} PHOTO... --draw out/")
 
 
 def open_split(ann: Path, images: Path, proposals: Path | None = None) -> Split:
