@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -13,16 +14,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import msgspec
 import pytest
 from PIL import Image as PillowImage
+from sqlalchemy import select
 
+from amidst.apps.cli import crowd_simulation
 from amidst.apps.cli.crowd_campaigns import read_categories
+from amidst.apps.cli.crowd_client import Client, Reply
 from amidst.apps.cli.root import run
 from amidst.coco.dataset import CocoDataset
+from amidst.crowd.plans import Plan
+from amidst.crowd.schema import ticket
+from amidst.crowd.store import open_store
 from amidst.errors import DataError
 
 
@@ -36,8 +45,7 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def campaign(photos: Path, tmp_path: Path) -> Path:
+def make_campaign(photos: Path, tmp_path: Path) -> Path:
     (tmp_path / "names.txt").write_text("# birds\nrobin, bird\nwren, bird\n\nnest\n")
     folder = tmp_path / "campaign"
     words = [
@@ -53,12 +61,18 @@ def campaign(photos: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def campaign(photos: Path, tmp_path: Path) -> Path:
+    return make_campaign(photos, tmp_path)
+
+
 # --- init
 
 
 def test_init_takes_pictures_in_and_names_those_it_does_not(
-    campaign: Path, capsys: pytest.CaptureFixture[str]
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    campaign = make_campaign(photos, tmp_path)
     said = capsys.readouterr().err
     assert "broken.jpg" in said
     assert "3 images and 3 categories" in said
@@ -211,22 +225,99 @@ def test_serve_refuses_a_port_that_is_taken(campaign: Path, capsys: Any) -> None
 
 # --- simulate
 
+SIMULATE = ["crowd", "simulate", "--images", "2", "--workers", "8", "--seed", "5", "--json"]
 
-def test_simulated_workers_go_through_every_stage_and_the_same_seed_gives_the_same_file(
-    tmp_path: Path, capsys: Any
-) -> None:
-    words = ["crowd", "simulate", "--images", "2", "--workers", "6", "--seed", "5", "--json"]
-    kept = ["--keep", str(tmp_path / "campaign")]
-    assert run([*words, "-o", str(tmp_path / "one.json"), *kept]) == 0
-    found = json.loads(capsys.readouterr().out)
+
+def test_too_few_workers_are_refused(capsys: Any) -> None:
+    assert run(["crowd", "simulate", "--workers", "6"]) == 2
+    assert "needs 8 different" in capsys.readouterr().err
+
+
+class Recording(Client):
+    """The real client, remembering what it was sent."""
+
+    seen: ClassVar[list[tuple[str, bytes]]] = []
+
+    def call(self, method: str, path: str, token: str = "", body: Any = None) -> Reply:
+        reply = super().call(method, path, token, body)
+        if path.startswith("/api/tickets/"):
+            self.seen.append((path.rpartition("/")[2], reply.content))
+        return reply
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A small campaign that went through every stage: its folder, and what was printed."""
+    folder = tmp_path_factory.mktemp("simulated")
+    Recording.seen.clear()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out:
+        patch.setattr(crowd_simulation, "Client", Recording)
+        assert run([*SIMULATE, "-o", str(folder / "one.json"), "--keep", str(folder / "campaign")]) == 0
+    return folder, json.loads(out.getvalue())
+
+
+def test_simulated_workers_go_through_every_stage(simulated: tuple[Path, dict[str, Any]]) -> None:
+    folder, found = simulated
     assert set(found["answers"]) >= {"labelling", "spotting", "segmentation", "training", "verification"}
     assert found["per_class"]["recall"] >= 0.8
     assert found["per_class"]["precision"] >= 0.8
     assert found["per_class"]["mean_iou"] >= 0.8
-    assert run(["crowd", "doctor", str(tmp_path / "campaign")]) == 0
-    assert run(["dataset", "check", str(tmp_path / "one.json")]) == 0
-    assert run([*words, "-o", str(tmp_path / "two.json")]) == 0
-    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+    assert run(["crowd", "doctor", str(folder / "campaign")]) == 0
+    assert run(["dataset", "check", str(folder / "one.json")]) == 0
+
+
+def test_the_same_seed_gives_the_same_file(simulated: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = simulated
+    assert run([*SIMULATE, "-o", str(folder / "two.json")]) == 0
+    assert (folder / "one.json").read_bytes() == (folder / "two.json").read_bytes()
+
+
+def test_known_items_look_like_all_others(simulated: tuple[Path, dict[str, Any]]) -> None:
+    """Keys, their order, types and formats; places in the grid; and no word about them in any reply."""
+    folder, _ = simulated
+    shapes: dict[bool, set[Any]] = {True: set(), False: set()}
+    places: dict[bool, list[int]] = {True: [], False: []}
+    plans = plans_of(folder / "campaign")
+    for action, content in Recording.seen:
+        for word in (b"gold", b"known", b"spoil", b"secret", b"plan"):
+            assert word not in content
+        if action == "submit":
+            assert set(json.loads(content)) <= {"answer_id", "status", "tries_left", "training", "replayed"}
+        held = json.loads(content).get("ticket") if action == "lease" else None
+        if held is None or held["stage"] != "verification":
+            continue
+        items = held["task"]["items"]
+        for place, (item, is_known) in enumerate(zip(items, plans[held["id"]], strict=True)):
+            shapes[is_known].add(shape(item))
+            places[is_known].append(place)
+    assert len(places[True]) > 20
+    assert shapes[True] == shapes[False]
+    middle = {kind: sum(found) / len(found) for kind, found in places.items()}
+    assert abs(middle[True] - middle[False]) < 3  # of some ten places: not at one end of the grid
+
+
+def shape(value: Any) -> Any:
+    """Keys in order and types, numbers by whether they have more than two decimals, no content."""
+    if isinstance(value, dict):
+        return tuple((key, shape(one)) for key, one in value.items())
+    if isinstance(value, list):
+        return tuple(shape(one) for one in value)
+    if isinstance(value, float):
+        return "number" if round(value, 2) == value else "long number"
+    return "number" if isinstance(value, int) and not isinstance(value, bool) else type(value).__name__
+
+
+def plans_of(folder: Path) -> dict[int, list[bool]]:
+    """For each ticket, which of its places hold known items."""
+
+    async def read() -> list[Any]:
+        store = await open_store(folder / "campaign.db", read_only=True)
+        rows = await store.read(lambda c: c.execute(select(ticket.c.id, ticket.c.plan_json)).all())
+        await store.close()
+        return list(rows)
+
+    plans = {row[0]: msgspec.json.decode(row[1], type=Plan) for row in asyncio.run(read())}
+    return {number: [bool(item.gold) for item in plan.items] for number, plan in plans.items()}
 
 
 # --- imports

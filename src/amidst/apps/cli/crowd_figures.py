@@ -11,12 +11,15 @@ Rows = Sequence[tuple[str, ...]]
 
 
 def progress_tables(progress: Any) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
-    """Title, columns and rows of each part of a progress (stages, workers) that has rows."""
+    """Title, columns and rows of each part of a progress: stages and workers, then the counts by state."""
+    counts = []
     for title, part in msgspec.to_builtins(progress).items():
-        rows = part if isinstance(part, list) else []
-        if rows:
-            columns = tuple(rows[0])
-            yield title, columns, [tuple(_cell(row[column]) for column in columns) for row in rows]
+        if isinstance(part, Mapping):
+            counts.append((title, _cell(part)))
+        elif isinstance(part, list | tuple) and part:
+            columns = tuple(part[0])
+            yield title, columns, [tuple(_cell(row[column]) for column in columns) for row in part]
+    yield "by state", ("", "number"), [(title, text or "-") for title, text in counts]
 
 
 def _cell(value: Any) -> str:

@@ -34,7 +34,7 @@ from amidst.crowd.simulated_workers import CrowdModel, SimulatedWorker, make_wor
 from amidst.crowd.store import Store
 from amidst.crowd.world import TrueObject, World, WorldImage, generate_world, render
 from amidst.crowd.world_scenes import WorldConfig
-from amidst.errors import FindingError
+from amidst.errors import FindingError, UsageError
 
 BEGIN = 1_400_000_000 * MICRO  # the simulated campaign begins on 13 May 2014
 GOLD_SEED = 1_000_003  # added to the seed: the known items are of another world
@@ -87,9 +87,14 @@ class Simulation:
         progress: Callable[[int], None],
     ) -> Simulation:
         """The world, its photographs in the campaign's folder, and who will work."""
+        experts = max(1, round(workers * EXPERTS_SHARE))
+        needed = max(config.labelling.workers, config.spotting.workers)
+        if workers + experts < needed:
+            raise UsageError(
+                f"--workers {workers}: an image needs {needed} different ones, an expert among them"
+            )
         world = generate_world(seed, images)
         gold_world, golds = choose_golds(seed + GOLD_SEED)
-        experts = max(1, round(workers * EXPERTS_SHARE))
         people = [
             *((one, "expert") for one in make_workers(seed + 1, experts, world.categories, EXPERTS)),
             *((one, "worker") for one in make_workers(seed, workers, world.categories, crowd)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,9 +27,18 @@ from amidst.crowd.config import CampaignConfig
 from amidst.crowd.store import Store, open_store
 from amidst.crowd.world import World, generate_world, render
 
+STORES = Path(__file__).resolve().parents[3] / "crowd" / "conftest.py"
+_spec = importlib.util.spec_from_file_location("crowd_conftest", STORES)
+assert _spec is not None
+assert _spec.loader is not None
+_crowd = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_crowd)
+postgres_server, postgres_url = _crowd.postgres_server, _crowd.postgres_url  # the fixtures of tests/crowd
+
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ROLES = ("owner", "manager", "expert", "worker", "viewer")
 IMAGES = 4
+ROWS = list[NewImage]
 GENEROUS = Rate(count=1_000_000)
 OPEN = ServerConfig(
     sweep_s=0,
@@ -88,6 +98,11 @@ class Site:
         return self.post(name, f"/api/tickets/{ticket['id']}/submit", envelope)
 
 
+def nothing(ticket: Any) -> Any:
+    """The shortest right answer of the labelling stage."""
+    return labels(ticket)
+
+
 def labels(ticket: Any, category: int | None = None, xy: tuple[float, float] = (5.0, 5.0)) -> Any:
     """An answer of the labelling stage: nothing there, or one icon of a category."""
     panels = []
@@ -96,6 +111,11 @@ def labels(ticket: Any, category: int | None = None, xy: tuple[float, float] = (
         icons = [{"category": category, "x": xy[0], "y": xy[1]}] if category in ids else []
         panels.append({"super": panel["super"], "present": bool(icons), "icons": icons})
     return {"panels": panels}
+
+
+@pytest.fixture(scope="session")
+def nothing_there() -> Callable[[Any], Any]:
+    return nothing
 
 
 @pytest.fixture(scope="session")
@@ -115,6 +135,7 @@ def template(world: World, tmp_path_factory: pytest.TempPathFactory, local_clien
         height, width = stored.size_hw
         name, sha256 = image.record.file_name, stored.sha256
         images.append(NewImage(file_name=name, width=width, height=height, sha256=sha256))
+    (folder / "rows").write_bytes(msgspec.json.encode(images))
     client = local_client()
     client.run(fill(folder / "campaign.db", world, images))
     client.runner.close()
@@ -140,12 +161,18 @@ def open_site(
     """Makes sites: a fresh copy of the campaign each, closed at the end of the session."""
     made: list[Site] = []
 
-    def make(config: ServerConfig = OPEN) -> Site:
-        folder = tmp_path_factory.mktemp("site")
-        shutil.copy(template / "campaign.db", folder / "campaign.db")
+    def make(config: ServerConfig = OPEN, database: str = "") -> Site:
         client, clock, secrets = local_client(), [1_000_000 * MICRO], new_secrets()
-        store = client.run(open_store(folder / "campaign.db", durable=False))
         media = MediaStore(template / "media")
+        where: str | Path = database
+        if database:
+            client.run(
+                fill(database, world, msgspec.json.decode((template / "rows").read_bytes(), type=ROWS))
+            )
+        else:
+            where = tmp_path_factory.mktemp("site") / "campaign.db"
+            shutil.copy(template / "campaign.db", where)
+        store = client.run(open_store(where, durable=False))
         app = create_app(store, media, lambda: clock[0], secrets, config, hasher=FAST)
         client.use(app)
         site = Site(client, store, secrets, media, clock, app, world)
