@@ -75,13 +75,19 @@ class Server:
         """kill -9."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait()
+        self._end()
 
     def stop(self) -> None:
         """As Ctrl-C does."""
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
+        self._end()
+
+    def _end(self) -> None:
+        assert self.process is not None
+        assert self.process.stderr is not None
         self.process.wait(60)
+        self.process.stderr.close()
 
     def memory_mb(self) -> float:
         """Resident memory now."""

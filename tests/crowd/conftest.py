@@ -1,4 +1,4 @@
-"""Stores on both databases. PostgreSQL runs from the installed binaries, once per session, on a loopback port."""
+"""Stores on both databases. PostgreSQL runs from the installed binaries, once a session, on a loopback port."""
 
 from __future__ import annotations
 
@@ -104,7 +104,12 @@ def postgres_url(postgres_server: str) -> str:
     name = f"campaign_{os.getpid()}_{next(_numbers)}"
 
     async def create() -> None:
-        connection = await asyncpg.connect(f"{postgres_server}/postgres")
+        while True:
+            try:
+                connection = await asyncpg.connect(f"{postgres_server}/postgres")
+                break
+            except asyncpg.CannotConnectNowError:  # it listens before it is ready
+                await asyncio.sleep(0.05)
         await connection.execute(f"CREATE DATABASE {name}")
         await connection.close()
 

@@ -60,7 +60,11 @@ async def all_work(site: Any, names: list[str], labels: Callable[..., Any]) -> C
                 return
             if (count + number) % 7 == 6:
                 continue
-            sent = {"token": ticket["token"], "idem_key": f"{name}-{count:06}", "body": labels(ticket)}
+            sent = {
+                "token": ticket["token"],
+                "idem_key": f"ticket-{ticket['id']}-{name}",
+                "body": labels(ticket),
+            }
             path = f"/api/tickets/{ticket['id']}/submit"
             replies = await asyncio.gather(call(name, path, sent), call(name, path, sent))
             assert [reply.status_code for reply in replies] == [200, 200]

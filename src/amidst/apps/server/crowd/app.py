@@ -20,6 +20,7 @@ from amidst.apps.server.accounts import Accounts, AccountsConfig, AccountTables
 from amidst.apps.server.crowd.golds import GoldRoutes
 from amidst.apps.server.crowd.management import ManagementRoutes
 from amidst.apps.server.crowd.pictures import Pictures
+from amidst.apps.server.crowd.quality import QualityRoutes
 from amidst.apps.server.crowd.settings import Settings
 from amidst.apps.server.crowd.tickets import TicketRoutes, WorkerLimits
 from amidst.apps.server.errors import Translation
@@ -92,6 +93,7 @@ def create_app(
         TicketRoutes(store, gate, settings, pictures, config.workers).router(),
         ManagementRoutes(store, gate, settings).router(),
         GoldRoutes(store, gate, pictures).router(),
+        QualityRoutes(store, gate).router(),
         links.routes(gate),
         Pages({"/": "enter.html", "/enter": "enter.html"}).routes(gate),
     ]
