@@ -1,4 +1,4 @@
-"""Stores on both databases. PostgreSQL runs from the installed binaries, once a session, on a loopback port."""
+"""Stores on both databases. PostgreSQL runs from installed binaries, once a session, on a loopback port."""
 
 from __future__ import annotations
 
