@@ -80,7 +80,8 @@ def deepmask_lite() -> Experiment:
     The trunk pads with zeros, as its weights were trained; AdamW and a cosine instead of the thesis's
     schedule of days.
 
-    Hardware: 2 CPU cores (bfloat16 where they have AMX). Time and score: see docs/studies.
+    Hardware: 2 CPU cores (bfloat16 where they have AMX). Time: 25 min for 337 images, on one thread of a busy
+    machine. Score: mask AR@10, 100 and 1,000 of 0.067, 0.147 and 0.214, AUC 0.112, on 60 other images.
     Command: amidst train deepmask_lite --train ANN.json --images DIR --val ANN.json --run runs/deepmask
     """
     return Experiment(
@@ -92,7 +93,7 @@ def deepmask_lite() -> Experiment:
         optim=OptimConfig(
             kind="adamw", lr=1e-3, lr_batch=8, weight_decay=0.05, backbone_lr_factor=0.25, clip_norm=10.0
         ),
-        schedule=ScheduleConfig(kind="cosine", epochs=40, warmup_iterations=100, warmup_factor=0.01),
+        schedule=ScheduleConfig(kind="cosine", epochs=20, warmup_iterations=50, warmup_factor=0.01),
         train=TrainConfig(precision="auto", ema_decay=0.998, log_every=20, checkpoint_every=200),
     )
 
@@ -100,7 +101,8 @@ def deepmask_lite() -> Experiment:
 def sharpmask_lite() -> Experiment:
     """SharpMask on a trained `deepmask_lite` of which nothing changes any more.
 
-    Hardware: 2 CPU cores (bfloat16 where they have AMX). Time and score: see docs/studies.
+    Hardware: 2 CPU cores (bfloat16 where they have AMX). Time: 6 min for 337 images, on one thread of a busy
+    machine. Score: mask AR@10, 100 and 1,000 of 0.077, 0.172 and 0.248, AUC 0.130, on the same images.
     Command: amidst train sharpmask_lite --train ANN.json --images DIR --val ANN.json --run runs/sharpmask
         --set init.model=runs/deepmask
     """
@@ -112,7 +114,7 @@ def sharpmask_lite() -> Experiment:
         init=InitConfig(backbone=None),
         data=DataConfig(batch_size=8, resize=LONG_SIDE_640, patches=PatchConfig(per_image=4), workers=1),
         optim=OptimConfig(kind="adamw", lr=1e-3, lr_batch=8, weight_decay=0.0, clip_norm=10.0),
-        schedule=ScheduleConfig(kind="cosine", epochs=30, warmup_iterations=100, warmup_factor=0.01),
+        schedule=ScheduleConfig(kind="cosine", epochs=8, warmup_iterations=30, warmup_factor=0.01),
         train=TrainConfig(precision="auto", ema_decay=0.998, log_every=20, checkpoint_every=200),
     )
 
@@ -137,15 +139,15 @@ DEEPMASK_LITE = Recipe(
     name="deepmask_lite",
     summary="DeepMask for machines without a GPU",
     hardware="2 CPU cores",
-    time="40 epochs",
-    score="see docs/studies",
+    time="25 min for 337 images",
+    score="0.147 mask AR@100, COCO photographs",
     make=deepmask_lite,
 )
 SHARPMASK_LITE = Recipe(
     name="sharpmask_lite",
     summary="SharpMask on a trained deepmask_lite",
     hardware="2 CPU cores",
-    time="30 epochs",
-    score="see docs/studies",
+    time="6 min for 337 images",
+    score="0.172 mask AR@100, COCO photographs",
     make=sharpmask_lite,
 )
