@@ -1,6 +1,7 @@
-"""Speed and memory of DeepMask and SharpMask on whole images (thesis sections 3.5.1, 3.5.2).
+"""Speed and memory of DeepMask, SharpMask and FPN masks on whole images (thesis 3.5.1, 3.5.2, 4.6).
 
-    sharpmask   DeepMask against SharpMask with as many refined windows, on the same image; thesis .46 / .76 s
+    sharpmask   DeepMask, FPN masks and SharpMask with as many (refined) windows, on the same image; thesis
+                .46 and .76 s in chapter 3, .49, .24 and .77 s in Table 4.6
     skips       the refinement of the windows with skips computed once, against once for every window
     heads       the score branches on the maps of one image; thesis .06 s for head A, .01 s for head C
     paste       masks of proposals into an image, as run lengths
@@ -27,10 +28,12 @@ import torch
 from timing import Row, add_arguments, interleaved, rows_of, show, write
 
 from amidst.inference.mask_windows import paste
-from amidst.models.config import DeepMaskConfig, DeepMaskDecodeConfig, SharpMaskConfig
+from amidst.models.config import DeepMaskConfig, DeepMaskDecodeConfig, FPNMasksConfig, SharpMaskConfig
+from amidst.models.config_fpn_masks import FPNMasksDecodeConfig
 from amidst.models.deepmask import DeepMask
 from amidst.models.deepmask_dense import DenseScale, Patches, best_patches, scaled_canvas, windows
 from amidst.models.deepmask_heads import CODE, ScoreHead
+from amidst.models.fpn_masks import FPNMasks
 from amidst.models.norms import prepare_for_inference
 from amidst.models.sharpmask import WINDOWS_AT_ONCE, SharpMask
 from amidst.models.structures import MaskProposals
@@ -60,9 +63,26 @@ def whole_rows(name: str, image: torch.Tensor, number: int, repeats: int, clock:
     """Whole networks, from an image to mask logits."""
     deep, sharp = networks(name, number)
     images = ImageBatch(image[None], ((image.shape[1], image.shape[2]),))
-    works = {"deepmask": lambda: deep(images), "sharpmask": lambda: sharp(images)}
+    pyramid = pyramid_masks(name, number)
+    right, below = (-side % 64 for side in (image.shape[2], image.shape[1]))
+    padded = torch.nn.functional.pad(image[None], (0, right, 0, below))
+    padded_images = ImageBatch(padded.contiguous(memory_format=torch.channels_last), images.sizes_hw)
+    works = {
+        "deepmask": lambda: deep(images),
+        "fpn masks": lambda: pyramid(padded_images),
+        "sharpmask": lambda: sharp(images),
+    }
     times = interleaved(works, repeats, clock)
     return rows_of(times, "sharpmask", work="sharpmask", windows=number)
+
+
+def pyramid_masks(name: str, number: int) -> FPNMasks:
+    """The network of the recipes "r50" or "lite", prepared, for this number of proposals."""
+    config = recipe(f"fpn_masks_{name}").make().model
+    assert isinstance(config, FPNMasksConfig)
+    decode = FPNMasksDecodeConfig(num_proposals=number)
+    torch.manual_seed(0)
+    return prepare_for_inference(FPNMasks(msgspec.structs.replace(config, decode=decode)))
 
 
 def skip_rows(name: str, image: torch.Tensor, number: int, repeats: int, clock: str) -> list[Row]:
