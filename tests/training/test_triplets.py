@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from amidst.coco import masks
+from amidst.errors import ConfigError
 from amidst.models.config import BackboneConfig, DeepMaskConfig, PixelConfig, SharpMaskConfig
 from amidst.models.deepmask_geometry import geometry
-from amidst.training.config import PatchConfig
+from amidst.training.config import DataConfig, PatchConfig
 from amidst.training.samples import Sample
 from amidst.training.triplets import (
     Objects,
     Square,
+    check_data,
     jittered,
     make_patches,
     negative,
@@ -79,6 +81,13 @@ def test_an_image_with_small_objects_alone_teaches_no_mask_but_they_are_no_backg
     assert objects_of(sample).usable.tolist() == []
     assert make_patches([sample], CONFIG, MASKS_ONLY, 0, 0, [0])[1] == []
     assert objects_of(sample).side.tolist() == [4.0]
+
+
+def test_changes_to_whole_images_are_refused() -> None:
+    check_data(DataConfig(batch_size=3, patches=PatchConfig(flip=0.0)))
+    for data in (DataConfig(flip=0.0), DataConfig(crop_scale=(0.5, 1.0)), DataConfig(colour_jitter=0.1)):
+        with pytest.raises(ConfigError, match=r"see data\.patches"):
+            check_data(data)
 
 
 def drawn_objects() -> Objects:

@@ -39,7 +39,7 @@ from amidst.training.precision import resolve
 from amidst.training.samples import Sample, Samples
 from amidst.training.schedule import base_rate, images_per_update, total_updates
 from amidst.training.transforms import draw, draw_resize, make_inputs, output_hw
-from amidst.training.triplets import left_out, make_patches
+from amidst.training.triplets import check_data, left_out, make_patches
 from amidst.training.update import Learner, Prepared
 
 logger = logging.getLogger(__name__)
@@ -106,9 +106,12 @@ def prepare_run(
 ) -> Run:
     """Build or restore a run.
 
-    Raises UsageError if the folder holds another run, and for proposals that are missing or not wanted.
+    Raises UsageError if the folder holds another run, and for proposals or settings that are missing or not
+    wanted.
     """
     check_proposals(experiment.model, proposals is not None)
+    if isinstance(experiment.model, DeepMaskConfig):
+        check_data(experiment.data)
     with_masks = isinstance(experiment.model, MaskConfig)
     samples = Samples(dataset, images_dir, classes, with_masks=with_masks, proposals=proposals)
     experiment = msgspec.structs.replace(

@@ -36,12 +36,13 @@ from torch import Tensor
 
 from amidst.coco import masks
 from amidst.coco.dataset import CocoDataset
+from amidst.errors import ConfigError
 from amidst.models.config import DeepMaskConfig, SharpMaskConfig
 from amidst.models.deepmask_geometry import CONTEXT, Geometry, geometry
 from amidst.models.structures import PatchTarget
 from amidst.ops.crops import cut, view
 from amidst.ops.images import ImageBatch, make_batch, resize
-from amidst.training.config import PatchConfig
+from amidst.training.config import DataConfig, PatchConfig
 from amidst.training.samples import Sample, Samples
 
 MIN_AREA = 100  # pixels of an object's mask
@@ -129,6 +130,14 @@ def usable(sides: Floats, areas: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]
     """Which objects are large enough to be learnt: sides (G, 2) of their boxes and pixels (G,) -> (G,)."""
     large: npt.NDArray[np.bool_] = (areas >= MIN_AREA) & (sides >= MIN_SIDE).all(axis=1)
     return large
+
+
+def check_data(data: DataConfig) -> None:
+    """Raises ConfigError for changes to whole images, which patches do not know: they have their own."""
+    default = DataConfig()
+    for key in ("flip", "train_short_sides", "colour_jitter", "crop_scale"):
+        if getattr(data, key) != getattr(default, key):
+            raise ConfigError(f"data.{key} is not for networks that learn from patches; see data.patches")
 
 
 def left_out(dataset: CocoDataset, samples: Samples) -> str:
