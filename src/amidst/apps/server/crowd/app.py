@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from amidst.apps.server.access import Gate
 from amidst.apps.server.accounts import Accounts, AccountsConfig, AccountTables
+from amidst.apps.server.crowd.assistance import Assist, AssistRoutes
 from amidst.apps.server.crowd.golds import GoldRoutes
 from amidst.apps.server.crowd.management import ManagementRoutes
 from amidst.apps.server.crowd.pictures import Pictures
@@ -26,7 +27,7 @@ from amidst.apps.server.crowd.tickets import TicketRoutes, WorkerLimits
 from amidst.apps.server.errors import Translation
 from amidst.apps.server.foundation import make_app
 from amidst.apps.server.installation import Secrets
-from amidst.apps.server.limits import Clock
+from amidst.apps.server.limits import Clock, Rate
 from amidst.apps.server.media import MediaStore
 from amidst.apps.server.media_links import MediaLinks
 from amidst.apps.server.pages import Pages
@@ -66,6 +67,7 @@ class ServerConfig(Config, frozen=True):
     accounts: AccountsConfig = msgspec.field(default_factory=AccountsConfig)
     auth: AuthLimits = msgspec.field(default_factory=AuthLimits)
     workers: WorkerLimits = msgspec.field(default_factory=WorkerLimits)
+    assist: Rate = Rate(count=60)
 
 
 def make_accounts(clock: Clock, config: AccountsConfig) -> Accounts:
@@ -81,16 +83,21 @@ def create_app(
     config: ServerConfig,
     *,
     hasher: PasswordHasher | None = None,
+    assist: Assist | None = None,
 ) -> FastAPI:
-    """The application; it sweeps while it runs, and leaves the store open when it ends."""
+    """The application; it sweeps while it runs, and leaves the store open when it ends.
+
+    hasher: of passwords, by default Argon2id with the library's parameters. assist: suggests masks.
+    """
     accounts = make_accounts(clock, config.accounts)
     gate = Gate(store, accounts, secrets, config.public_origin)
     settings, links = Settings(store, clock), MediaLinks(media, secrets.links, clock)
     pictures = Pictures(store, links)
     routers = [
+        TicketRoutes(store, gate, settings, pictures, config.workers).router(),  # first: asked most often
         AuthRoutes(gate, config.auth, hasher).router(),
         AccountRoutes(gate).router(),
-        TicketRoutes(store, gate, settings, pictures, config.workers).router(),
+        AssistRoutes(store, gate, pictures, media, assist, config.assist).router(),
         ManagementRoutes(store, gate, settings).router(),
         GoldRoutes(store, gate, pictures).router(),
         QualityRoutes(store, gate).router(),

@@ -44,14 +44,21 @@ class Pictures:
 
     async def of_images(self, ids: list[int], subject: str, until: int) -> dict[str, Picture]:
         """Likewise of images by their ids; those that do not exist are left out."""
-        unknown = [one for one in ids if one not in self._sha256]
-        if unknown:
+        await self._learn(ids)
+        known = {one: self._sha256[one] for one in dict.fromkeys(ids) if one in self._sha256}
+        return self._links.links(known, subject, until)
+
+    async def content_of(self, image_id: int) -> str:
+        """The content of an image, "" if there is no such image."""
+        await self._learn([image_id])
+        return self._sha256.get(image_id, "")
+
+    async def _learn(self, ids: list[int]) -> None:
+        if any(one not in self._sha256 for one in ids):
             if len(self._sha256) > MAX_KNOWN:
                 self._sha256.clear()
             found = await self._store.read(lambda c: _contents(c, list(dict.fromkeys(ids))))
             self._sha256.update(found)
-        known = {one: self._sha256[one] for one in dict.fromkeys(ids) if one in self._sha256}
-        return self._links.links(known, subject, until)
 
 
 def _contents(connection: Connection, ids: list[int]) -> dict[int, str]:
