@@ -108,4 +108,5 @@ outbox = Table(
     Column("unique_token", Text, nullable=False, unique=True),
     int_column("created_at"),
     int_column("delivered_at", null=True),
+    text_column("reply_json", "{}"),
 )

@@ -50,6 +50,7 @@ CREATE TABLE outbox (
     unique_token TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     delivered_at BIGINT,
+    reply_json TEXT DEFAULT '{}' NOT NULL,
     CONSTRAINT pk_outbox PRIMARY KEY (id),
     CONSTRAINT uq_outbox_unique_token UNIQUE (unique_token)
 );
