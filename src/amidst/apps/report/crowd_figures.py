@@ -59,7 +59,7 @@ def _union(axes: Axes, curve: UnionCurve) -> None:
     axes.set_xticks(numbers)
     axes.set_xlabel("workers whose answers are united")
     axes.set_ylabel(f"against the majority of {len(curve.experts)} experts")
-    axes.legend(loc="lower left")
+    axes.legend(loc="lower center")
 
 
 def _experts(axes: Axes, curve: UnionCurve, right: int) -> None:
@@ -158,6 +158,7 @@ def _sizes(axes: Axes, fullest: int) -> None:
     axes.legend(
         title="workers",
         loc="lower left",
+        bbox_to_anchor=(0.6, 0.02),  # where hardly anybody is: workers are rejected or precise
         labelspacing=1.5,
         borderpad=1.0,
         handletextpad=1.0,
