@@ -80,7 +80,7 @@ async def label(one: Connection, load: Load, until: float, pause: Callable[[], f
 async def measure_load(server: Server, workers: int, seconds: float, think_s: float) -> dict[str, object]:
     """The latencies of `workers` workers who think so long, uniformly from half of it to half more."""
     connections = await come_in(server, workers)
-    load, begin = Load(), time.monotonic()
+    load, begin, worked = Load(), time.monotonic(), server.processor_s()
 
     def pause() -> float:
         return random.uniform(0.5, 1.5) * think_s
@@ -99,6 +99,7 @@ async def measure_load(server: Server, workers: int, seconds: float, think_s: fl
         "p95_ms": round(latencies[int(0.95 * len(latencies))], 1),
         "p99_ms": round(latencies[int(0.99 * len(latencies))], 1),
         "max_ms": round(latencies[-1], 1),
+        "server_ms_per_pair": round(1e3 * (server.processor_s() - worked) / max(load.pairs, 1), 2),
         "errors": sum(load.errors.values()),
         "error_kinds": dict(load.errors.most_common(5)),
         "server_mb": round(server.memory_mb(), 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -88,6 +89,12 @@ class Server:
         assert self.process.stderr is not None
         self.process.wait(60)
         self.process.stderr.close()
+
+    def processor_s(self) -> float:
+        """Processor seconds used so far, of all its threads."""
+        assert self.process is not None
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_mb(self) -> float:
         """Resident memory now."""
