@@ -118,7 +118,9 @@ def prepare_run(
         experiment, model=msgspec.structs.replace(experiment.model, num_classes=classes.num_classes)
     )
     if isinstance(experiment.model, DeepMaskConfig) and place.is_first:
-        logger.info("%s", left_out(dataset, samples))
+        line = left_out(dataset, samples)
+        if line is not None:
+            logger.warning("%s", line)
     if not resume:
         _claim(run_dir)
     elif (before := checkpoint.experiment_of(run_dir)) is not None:

@@ -140,13 +140,15 @@ def check_data(data: DataConfig) -> None:
             raise ConfigError(f"data.{key} is not for networks that learn from patches; see data.patches")
 
 
-def left_out(dataset: CocoDataset, samples: Samples) -> str:
-    """A line for the log: how many regions and objects of `dataset` nothing can be learnt from."""
+def left_out(dataset: CocoDataset, samples: Samples) -> str | None:
+    """A line for the log if there are objects or regions of `dataset` from which nothing can be learnt."""
     crowds = sum(bool(annotation.iscrowd) for annotation in dataset.annotations)
     objects = [samples.objects(index)[0] for index in range(len(samples))]
     rles = [rle for index in range(len(samples)) for rle in samples.rles(index)]
     boxes = torch.cat(objects).numpy().astype(np.float64)
     small = len(rles) - int(usable(boxes[:, 2:] - boxes[:, :2], masks.area(rles)).sum())
+    if not (small or crowds):
+        return None
     return (
         f"{samples.num_objects} objects to learn from; left out: {small} of them with less than {MIN_AREA} "
         f"pixels or a side below {MIN_SIDE:g}, and {crowds} crowd regions"
