@@ -14,12 +14,15 @@ import argparse
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from timing import write
+from torch import nn
 
 from amidst.coco.dataset import CocoDataset
+from amidst.coco.proposals import Proposals
 from amidst.coco.results import Results
 from amidst.config import override
 from amidst.evaluation import evaluate
@@ -33,7 +36,6 @@ from amidst.inference.predict import (
 )
 from amidst.inference.reading import Prepared, prepare
 from amidst.models.build import size_divisor
-from amidst.models.retinanet import RetinaNet
 from amidst.models.structures import Detections
 from amidst.models.weights import ModelInfo, load_model
 from amidst.ops.images import make_batch
@@ -56,9 +58,15 @@ def easy_images(dataset: CocoDataset, count: int) -> list[int]:
     return chosen[:count]
 
 
-def predict_together(model: RetinaNet, info: ModelInfo, dataset: CocoDataset, folder: Path) -> Results:
+def predict_together(
+    model: nn.Module,
+    info: ModelInfo,
+    dataset: CocoDataset,
+    folder: Path,
+    proposals: Proposals | None = None,
+) -> Results:
     """Detections of all photographs as one batch, boxes in original pixels."""
-    sources = dataset_sources(dataset, folder)
+    sources = dataset_sources(dataset, folder, proposals=proposals)
     read = [prepare(source, resize_rule(info), torch.device("cpu")) for source in sources]
     whole = [item for item in read if isinstance(item, Prepared)]
     pixels = info.config.pixels
@@ -70,8 +78,9 @@ def predict_together(model: RetinaNet, info: ModelInfo, dataset: CocoDataset, fo
         std=pixels.std,
         divisor=size_divisor(info.config),
     )
+    given = tuple(item.proposals_xyxy for item in whole if item.proposals_xyxy is not None)
     with torch.no_grad():
-        found = model(batch)
+        found = model(replace(batch, proposals_xyxy=given or None))
     parts = []
     for item, detections in zip(whole, found, strict=True):
         height, width = (o / r for o, r in zip(item.size_hw, item.image.shape[-2:], strict=True))
