@@ -16,7 +16,9 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -41,7 +43,7 @@ class SqliteStore:
         self._lock = None if read_only else _lock(path)
         self._writer = _engine(path, "BEGIN IMMEDIATE", durable)
         self._reader = _engine(path, "BEGIN", durable)
-        self._queue: SimpleQueue[tuple[Work[Any], Future[Any]] | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="crowd-read")
         self._thread = threading.Thread(target=self._write_all, name="crowd-write", daemon=True)
         self._thread.start()
@@ -55,9 +57,10 @@ class SqliteStore:
             raise StoreUnavailable(f"{self._path} is closed")
         if self._read_only:
             raise StoreUnavailable(f"{self._path} was opened for reading")
-        future: Future[T] = Future()
-        self._queue.put((work, future))
-        return await asyncio.wrap_future(future)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Job(work, loop, future))
+        return await future
 
     async def read(self, work: Work[T]) -> T:
         """Runs a transaction that reads, on a connection of its own. Raises as `write`."""
@@ -101,20 +104,21 @@ class SqliteStore:
             if last:
                 return
 
-    def _write(self, batch: list[tuple[Work[Any], Future[Any]]]) -> None:
+    def _write(self, batch: list[_Job]) -> None:
         outcomes: list[Callable[[], None]] = []
         try:
             with self._writer.begin() as connection:
-                for work, future in batch:
-                    outcomes.append(_outcome(connection, work, future))
+                outcomes.extend(_outcome(connection, job) for job in batch)
         except DBAPIError as error:  # nothing of the batch was written
             self._writer.dispose()  # a connection made anew sees a repaired disk
             failure = self._translated(error)
-            outcomes = [_raiser(future, failure) for _, future in batch]
+            outcomes = [_raiser(job, failure) for job in batch]
         except BaseException as error:
-            outcomes = [_raiser(future, error) for _, future in batch]
-        for tell in outcomes:
-            tell()
+            outcomes = [_raiser(job, error) for job in batch]
+        for loop in {job.loop for job in batch}:
+            told = [tell for job, tell in zip(batch, outcomes, strict=True) if job.loop is loop]
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(_tell, told)  # once for all: each call costs a change of thread
 
     def _translated(self, error: DBAPIError) -> Exception:
         if isinstance(error.orig, sqlite3.OperationalError | sqlite3.DatabaseError) and not isinstance(
@@ -124,27 +128,44 @@ class SqliteStore:
         return error
 
 
-def _outcome(connection: Connection, work: Work[T], future: Future[T]) -> Callable[[], None]:
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A transaction and who waits for it."""
+
+    work: Work[Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+
+def _outcome(connection: Connection, job: _Job) -> Callable[[], None]:
     """Runs one transaction of a batch. Raises DBAPIError if the whole batch is lost."""
-    if not future.set_running_or_notify_cancel():
+    future = job.future
+    if future.cancelled():
         return lambda: None
     savepoint = connection.begin_nested()
     try:
-        value = work(connection)
+        value = job.work(connection)
     except DBAPIError as error:
         if not isinstance(error.orig, sqlite3.IntegrityError | sqlite3.ProgrammingError):
             raise
         savepoint.rollback()
-        return _raiser(future, error)
+        return _raiser(job, error)
     except BaseException as error:
         savepoint.rollback()
-        return _raiser(future, error)
+        return _raiser(job, error)
     savepoint.commit()
-    return lambda: future.set_result(value)
+    return lambda: None if future.done() else future.set_result(value)
 
 
-def _raiser(future: Future[Any], error: BaseException) -> Callable[[], None]:
-    return lambda: None if future.cancelled() else future.set_exception(error)
+def _raiser(job: _Job, error: BaseException) -> Callable[[], None]:
+    future = job.future
+    return lambda: None if future.done() else future.set_exception(error)
+
+
+def _tell(outcomes: list[Callable[[], None]]) -> None:
+    """On the event loop of those who wait."""
+    for outcome in outcomes:
+        outcome()
 
 
 def _engine(path: Path, begin: str, durable: bool) -> Engine:

@@ -35,11 +35,12 @@ ORDER: tuple[Stage, ...] = (
     "image_filter",
     "category_votes",
 )
-IDLE = 120 * MICRO  # from a search in vain to the next
+IDLE = 180 * MICRO  # from a worker's search in vain to the next
+QUIET = 20 * MICRO  # after anyone's search in vain nobody else tries the stage
 SWEEP = 60 * MICRO
 AWAY = 3600 * MICRO  # how long one who leaves a ticket stays away; longer than a ticket of most stages lives
 LAST = 5 * 3600 * MICRO  # a ticket lives four hours at most
-MAX_JUMPS = 12
+MAX_JUMPS = 3  # without an answer
 
 
 class Clock:
@@ -107,6 +108,7 @@ class Driver:
         self._client, self._clock, self._sweep = client, clock, sweep
         self._seats, self._images, self._seed, self._report = seats, images, seed, report
         self._queue: list[tuple[int, int]] = []
+        self._quiet: dict[Stage, int] = {}
         self._begin, self._next_sweep = clock.now, clock.now + SWEEP
         self.tally = Tally()
 
@@ -119,8 +121,9 @@ class Driver:
             before = sum(self.tally.answers.values())
             self._work_off()
             jumps = 0 if sum(self.tally.answers.values()) > before else jumps + 1
-            if jumps >= MAX_JUMPS or not self._jump():
+            if jumps >= MAX_JUMPS:
                 return self.tally
+            self._jump()
 
     def _work_off(self) -> None:
         while self._queue:
@@ -131,22 +134,15 @@ class Driver:
             self.tally.elapsed_s = (self._clock.now - self._begin) / MICRO
             self._report(self.tally)
 
-    def _jump(self) -> bool:
-        """All are idle: on to when the last ticket has expired, or the next gate opens."""
-        waiting = [until for seat in self._seats for until in seat.closed_until.values()]
-        later = [until for until in waiting if until > self._clock.now + LAST]
-        if self._expire_all():
-            pass
-        elif later:
-            self._clock.now = min(later)
-        else:
-            return False
-        self._wake()
-        return True
-
-    def _expire_all(self) -> bool:
+    def _jump(self) -> None:
+        """All are idle: on to when every ticket has expired, and then to when the next gate opens."""
         self._clock.now += LAST
-        return self._sweep() > 0
+        expired = self._sweep()
+        gates = [until for seat in self._seats for until in seat.closed_until.values()]
+        ahead = [until for until in gates if until > self._clock.now]
+        if ahead and not expired:
+            self._clock.now = min(ahead)
+        self._wake()
 
     def _wake(self) -> None:
         for index, seat in enumerate(self._seats):
@@ -203,9 +199,12 @@ class Driver:
 
     def _ask(self, seat: Seat) -> int | None:
         """Look for a ticket. Microseconds until the seat acts again, None when there is nothing for it."""
-        now = self._clock.now
+        now, later = self._clock.now, list[int]()
         for stage in seat.stages:
             if seat.closed_until.get(stage, 0) > now:
+                continue
+            if self._quiet.get(stage, 0) > now:
+                later.append(self._quiet[stage])
                 continue
             reply = self._call("POST", "/api/tickets/lease", seat, {"stage": stage})
             if reply.status == 429:
@@ -214,7 +213,8 @@ class Driver:
             if found.ticket is not None:
                 return self._take(seat, found.ticket, self._memory(seat, found.ticket.stage), 0)
             seat.closed_until[stage] = max(found.retry_at or 0, now + IDLE)
-        return None
+            self._quiet[stage] = now + QUIET
+        return min(later) - now if later else None
 
     def _take(self, seat: Seat, ticket: Ticket, memory: Memory, tries: int) -> int:
         """Do the work of a ticket; microseconds until it is sent, or until the worker is back."""
