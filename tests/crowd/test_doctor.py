@@ -13,11 +13,11 @@ from amidst.crowd.config import CampaignConfig
 from amidst.crowd.store import open_store
 
 PLANTS = [
-    ("UPDATE unit SET taken = taken - 1 WHERE id = 1", "unit-places"),
+    ("UPDATE unit SET taken = taken - 1, done = done - 1 WHERE id = 1", "unit-places"),
     ("UPDATE unit SET done = done - 1 WHERE id = 1", "unit-places"),
     ("UPDATE unit SET state = 'open' WHERE id = 1", "unit-state"),
     ("UPDATE slot SET state = 'released' WHERE id = 1", "unit-places"),
-    ("UPDATE slot SET worker_id = 8 WHERE id = 1 AND worker_id < 8", "slot-ticket"),
+    ("UPDATE ticket SET worker_id = worker_id % 8 + 1 WHERE id = 1", "slot-ticket"),
     ("UPDATE slot SET answer_id = 2 WHERE id = 1", "slot-answer"),
     ("UPDATE slot SET answer_id = NULL WHERE id = 1", "answer-slots"),
     ("UPDATE ticket SET state = 'leased' WHERE id = 1", "ticket-answer"),
@@ -26,7 +26,7 @@ PLANTS = [
      "client_json, created_at FROM answer WHERE id = 1", "orphan"),
     ("UPDATE cell SET n_segmented = 5 WHERE id = 1", "cell-masks"),
     ("UPDATE cell SET state = 'waiting' WHERE id = 1", "state"),
-    ("UPDATE cell SET more_than_10 = true WHERE id = 1", "decision-current"),
+    ("UPDATE cell SET more_than_10 = true WHERE id = 1", "state"),
     ("UPDATE segmentation SET area = area + 1 WHERE id = 1", "mask"),
     ("UPDATE segmentation SET state = 'discarded' WHERE id = 1", "state"),
     ("UPDATE segmentation SET rle = 'nonsense!' WHERE id = 1", "mask"),

@@ -140,7 +140,10 @@ def workable(inputs: CellInputs, live: Sequence[PointRow]) -> tuple[PointRow, ..
     """The live points that do not need an expert: not too often drawn in vain, not too often puzzling."""
     hard = []
     for point in live:
-        failed = sum(mask.seed == point.id and mask.state == "discarded" for mask in inputs.masks)
+        failed = sum(
+            mask.state == "discarded" and (mask.seed == point.id or point.id in mask.covers)
+            for mask in inputs.masks
+        )
         puzzled = sum(claim.kind == "cannot_tell" and point.id in claim.points for claim in inputs.claims)
         if failed >= inputs.attempts or puzzled >= inputs.cannot_tell:
             hard.append(point.id)

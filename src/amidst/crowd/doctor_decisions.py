@@ -113,6 +113,10 @@ def _states(connection: Connection, last: dict[tuple[str, str], tuple[str, str]]
                 yield Fault(
                     rule="state", subject=f"{kind}/{row_id}", problem=f"is {state}, decided is {said}"
                 )
+    for row in connection.execute(select(cell.c.id, cell.c.more_than_10)):
+        found = last.get((POINTS_UNITED.name, f"points/{row[0]}"))
+        if row[1] != (found is not None and msgspec.json.decode(found[1])["more_than_10"]):
+            yield Fault(rule="state", subject=f"cell/{row[0]}", problem=f"more_than_10 is {row[1]}")
     for row in connection.execute(select(image.c.id, image.c.state).order_by(image.c.id)):
         found = last.get((IMAGE_KEPT.name, f"image/{row[0]}"))
         if found and msgspec.json.decode(found[1])["state"] != row[1]:

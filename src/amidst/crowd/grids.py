@@ -2,7 +2,7 @@
 
 A grid holds items to judge, known bad and known good ones, and items that were decided before and only fill
 it up; their places are drawn by lot and nothing tells them apart. A worker has to mark enough of the known
-bad ones, and not more than a share of the known good ones and of the grid.
+bad ones, and not more than a share of the known good ones, nor of all that are not known to be bad.
 
 Source: section 2.4.3 of the thesis (4 known bad of 64, 3 to be found); known good ones are ours.
 """
@@ -73,17 +73,19 @@ def gate(
     known = [item.gold for item in plan.items if item.gold]
     rows = connection.execute(select(gold.c.id, gold.c.kind).where(gold.c.id.in_(known)))
     kinds = {row[0]: row[1] for row in rows}
-    results, found, false_marks, good = [], 0, 0, 0
+    results, found, false_marks, good, marked_others = [], 0, 0, 0, 0
     for place, item in enumerate(plan.items):
-        if not item.gold:
-            continue
-        bad, mark = kinds[item.gold] == bad_kind, place in marked
-        results.append((item.gold, bad == mark))
-        found += bad and mark
-        good += not bad
-        false_marks += mark and not bad
-    needed = min(must_find, len(results) - good)
+        bad, mark = kinds.get(item.gold) == bad_kind, place in marked
+        marked_others += mark and not bad
+        if item.gold:
+            results.append((item.gold, bad == mark))
+            found += bad and mark
+            good += not bad
+            false_marks += mark and not bad
+    known_bad = len(results) - good
     passed = (
-        found >= needed and false_marks <= max_marked * good and len(marked) <= max_marked * len(plan.items)
+        found >= min(must_find, known_bad)
+        and false_marks <= max_marked * good
+        and marked_others <= max_marked * (len(plan.items) - known_bad)
     )
     return Judgement(status="accepted" if passed else "look_again", golds=tuple(results))

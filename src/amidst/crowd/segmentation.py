@@ -130,7 +130,7 @@ def _claim(turn: Turn, filed: Filed, by_expert: bool) -> None:
     at_target = [point for point in live if point.id == aim.point]
     if kind in ("no_such_object", "all_done"):
         closed = tuple(point.id for point in live)
-    elif kind == "not_here" and at_target:
+    elif at_target:
         closed = neighbours(live, at_target[0], inputs.radius / 2)
     else:
         closed = (aim.point,)

@@ -188,10 +188,12 @@ def _choose(turn: Turn, category_id: int) -> Plan | None:
 
 
 def inner_point(mask: Rle) -> tuple[float, float]:
-    """The middle of the mask's longest run down a column: a pixel that belongs to it."""
+    """The middle of a longest run down a column, of several the middle one: a pixel that belongs to it."""
     runs = masks.counts(mask)
-    longest = max(range(1, len(runs), 2), key=lambda index: runs[index])
-    pixel = sum(runs[:longest]) + runs[longest] // 2
+    most = max(runs[1::2])
+    longest = [index for index in range(1, len(runs), 2) if runs[index] == most]
+    longest_run = longest[len(longest) // 2]
+    pixel = sum(runs[:longest_run]) + runs[longest_run] // 2
     height = mask.size[0]
     return pixel // height + 0.5, pixel % height + 0.5
 
