@@ -81,7 +81,7 @@ def deepmask_lite() -> Experiment:
     schedule of days.
 
     Hardware: 2 CPU cores (bfloat16 where they have AMX). Time: 25 min for 337 images, on one thread of a busy
-    machine. Score: mask AR@10, 100 and 1,000 of 0.067, 0.147 and 0.214, AUC 0.112, on 60 other images.
+    machine. Score: mask AR@10, 100 and 1,000 of 0.067, 0.151 and 0.223, AUC 0.114, on 206 other images.
     Command: amidst train deepmask_lite --train ANN.json --images DIR --val ANN.json --run runs/deepmask
     """
     return Experiment(
@@ -102,7 +102,7 @@ def sharpmask_lite() -> Experiment:
     """SharpMask on a trained `deepmask_lite` of which nothing changes any more.
 
     Hardware: 2 CPU cores (bfloat16 where they have AMX). Time: 6 min for 337 images, on one thread of a busy
-    machine. Score: mask AR@10, 100 and 1,000 of 0.077, 0.172 and 0.248, AUC 0.130, on the same images.
+    machine. Score: mask AR@10, 100 and 1,000 of 0.077, 0.175 and 0.258, AUC 0.131, on the same images.
     Command: amidst train sharpmask_lite --train ANN.json --images DIR --val ANN.json --run runs/sharpmask
         --set init.model=runs/deepmask
     """
@@ -140,7 +140,7 @@ DEEPMASK_LITE = Recipe(
     summary="DeepMask for machines without a GPU",
     hardware="2 CPU cores",
     time="25 min for 337 images",
-    score="0.147 mask AR@100, COCO photographs",
+    score="0.151 mask AR@100, COCO photographs",
     make=deepmask_lite,
 )
 SHARPMASK_LITE = Recipe(
@@ -148,6 +148,6 @@ SHARPMASK_LITE = Recipe(
     summary="SharpMask on a trained deepmask_lite",
     hardware="2 CPU cores",
     time="6 min for 337 images",
-    score="0.172 mask AR@100, COCO photographs",
+    score="0.175 mask AR@100, COCO photographs",
     make=sharpmask_lite,
 )
