@@ -71,7 +71,7 @@ def check_positions(positions: Sequence[int], items: int) -> None:
     """Positions of a grid with so many items, none twice."""
     if len(set(positions)) != len(positions):
         raise AnswerError("an item is marked twice", rule="item-twice")
-    if max(positions, default=0) >= items:
+    if max(positions, default=-1) >= items:
         raise AnswerError(f"item {max(positions)} is not in this grid of {items}", rule="item-unknown")
 
 
