@@ -41,7 +41,8 @@ def r50() -> Experiment:
 def lite() -> Experiment:
     """EfficientNet-Lite0 for two CPU cores.
 
-    Hardware: 2 CPU cores (bfloat16 where they have AMX). Time and score: docs/studies/mask-proposals.md.
+    Hardware: 2 CPU cores (bfloat16 where they have AMX). Time: 25 min for 337 images on one core of a busy
+    machine. Score: mask AR@100 0.092, AR@1000 0.190 on 206 COCO photographs (docs/studies/mask-proposals.md).
     Command: amidst train fpn_masks_lite --train ANN.json --images DIR --val ANN.json --run runs/fpn_masks
     """
     return Experiment(
@@ -79,7 +80,7 @@ LITE = Recipe(
     name="fpn_masks_lite",
     summary="mask proposals on a pyramid for machines without a GPU",
     hardware="2 CPU cores",
-    time="see docs/studies/mask-proposals.md",
-    score="see docs/studies/mask-proposals.md",
+    time="25 min for 337 images",
+    score="0.092 mask AR@100, COCO photographs",
     make=lite,
 )
