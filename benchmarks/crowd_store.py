@@ -27,7 +27,7 @@ from amidst.crowd import engine
 from amidst.crowd.bodies import Client
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.results import NoWork, Receipt, Ticket
-from amidst.crowd.schema import answer, slot, ticket, unit
+from amidst.crowd.schema import answer, slot, ticket
 from amidst.crowd.store import Store, open_store
 
 NOTHING: dict[str, Any] = {"panels": [{"super": "all", "present": False}]}
@@ -104,28 +104,23 @@ async def scalar(store: Store, query: Any) -> int:
 
 async def queue(where: str, units: int) -> dict[str, Any]:
     """Leases in a queue whose first half has been taken by four workers, and all of it by one."""
-    store, workers = await begin(where, 1, 10)
+    store, workers = await begin(where, units, 10)
     busy, nearly, *others = workers
-    span = 5000
-    columns = {"stage": "labelling", "ref_kind": "image", "needed": 8, "created_at": 0}
-    for start in range(0, units, CHUNK):
-        rows = [{**columns, "ref_id": 2 + i} for i in range(start, min(units, start + CHUNK))]
-        await store.write(lambda c, rows=rows: c.execute(insert(unit), rows))
     old = {"stage": "labelling", "token_hash": "", "plan_json": "{}", "issued_at": 0, "expires_at": 0}
     fill = text(
         "INSERT INTO slot (unit_id, worker_id, ticket_id, position, state) "
-        "SELECT id, :worker, :ticket, 0, 'leased' FROM unit WHERE stage = 'labelling' AND id < :last"
+        "SELECT id, :worker, :ticket, 0, 'leased' FROM unit WHERE stage = 'labelling' "
+        "ORDER BY id LIMIT :number"
     )
-    for worker, taken in ((busy, span), (nearly, units), *((other, units // 2) for other in others[:3])):
+    for worker, taken in ((busy, 5000), (nearly, units - 1), *((other, units // 2) for other in others[:3])):
         made = insert(ticket).returning(ticket.c.id)
         held = await store.write(
             lambda c, w=worker, made=made: c.execute(
                 made, {**old, "worker_id": w, "state": "released"}
             ).scalar_one()
         )
-        last = taken + 1
         await store.write(
-            lambda c, w=worker, t=held, n=last: c.execute(fill, {"worker": w, "ticket": t, "last": n})
+            lambda c, w=worker, t=held, n=taken: c.execute(fill, {"worker": w, "ticket": t, "number": n})
         )
     counted = text("UPDATE unit SET taken = (SELECT count(*) FROM slot WHERE slot.unit_id = unit.id)")
     await store.write(lambda c: c.execute(counted))

@@ -22,8 +22,6 @@ PLANTS = [
     ("UPDATE slot SET answer_id = NULL WHERE id = 1", "answer-slots"),
     ("UPDATE ticket SET state = 'leased' WHERE id = 1", "ticket-answer"),
     ("UPDATE answer SET status = 'look_again' WHERE id = 1", "ticket-answer"),
-    ("INSERT INTO orphan_answer SELECT 1, ticket_id, worker_id, idem_key, body_json, body_sha256, "
-     "client_json, created_at FROM answer WHERE id = 1", "orphan"),
     ("UPDATE cell SET n_segmented = 5 WHERE id = 1", "cell-masks"),
     ("UPDATE cell SET state = 'waiting' WHERE id = 1", "state"),
     ("UPDATE cell SET more_than_10 = true WHERE id = 1", "state"),

@@ -59,38 +59,35 @@ def test_the_same_submit_fifty_times_at_once_is_one_answer(with_store: Play) -> 
     with_store(play)
 
 
-@pytest.mark.parametrize(
-    ("body", "rule"),
-    [
-        (b"", "body-format"),
-        (b"\xff\xfe", "body-format"),
-        (b'{"panels": "\\u0000"}', "body-format"),
-        (b"[" * 100_000, "body-format"),
-        (b" " * 300_000, "body-size"),
-        ({"panels": []}, "panels"),
-        ({"panels": [{"super": "all", "present": False}], "more": 1}, "body-format"),
-        ({"panels": [{"super": "all", "present": True}]}, "icons"),
-        (
-            {"panels": [{"super": "all", "present": True, "icons": [{"category": 9, "x": 1, "y": 1}]}]},
-            "icon-category",
-        ),
-        (
-            {"panels": [{"super": "all", "present": True, "icons": [{"category": 1, "x": 21, "y": 1}]}]},
-            "outside",
-        ),
-    ],
-)
-def test_a_body_that_breaks_a_rule_stores_nothing(with_store: Play, body: Any, rule: str, place: str) -> None:
-    if place.startswith("postgresql") and rule != "body-format":
-        pytest.skip("validation does not depend on the database; SQLite has it")
+POOR: list[tuple[Any, str]] = [
+    (b"", "body-format"),
+    (b"\xff\xfe", "body-format"),
+    (b'{"panels": "\\u0000"}', "body-format"),
+    (b"[" * 100_000, "body-format"),
+    (b" " * 300_000, "body-size"),
+    ({"panels": []}, "panels"),
+    ({"panels": [{"super": "all", "present": False}], "more": 1}, "body-format"),
+    ({"panels": [{"super": "all", "present": True}]}, "icons"),
+    (
+        {"panels": [{"super": "all", "present": True, "icons": [{"category": 9, "x": 1, "y": 1}]}]},
+        "icon-category",
+    ),
+    (
+        {"panels": [{"super": "all", "present": True, "icons": [{"category": 1, "x": 21, "y": 1}]}]},
+        "outside",
+    ),
+]
 
+
+def test_a_body_that_breaks_a_rule_stores_nothing(with_store: Play) -> None:
     async def play(store: Store) -> None:
         (worker,) = await begin(store)
         ticket = await engine.lease(store, worker, "labelling", 0)
         assert isinstance(ticket, Ticket)
-        with pytest.raises(AnswerError) as caught:
-            await engine.submit(store, worker, ticket.id, ticket.token, "key", body, Client(), 1)
-        assert caught.value.rule == rule
+        for body, rule in POOR:
+            with pytest.raises(AnswerError) as caught:
+                await engine.submit(store, worker, ticket.id, ticket.token, "key", body, Client(), 1)
+            assert caught.value.rule == rule
         assert await count(store, answer) == 0
         right = await engine.submit(store, worker, ticket.id, ticket.token, "key", NOTHING, Client(), 2)
         assert isinstance(right, Receipt)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, exists, func, or_, select, text
 from amidst.crowd.doctor_decisions import check_decisions
 from amidst.crowd.doctor_masks import check_masks
 from amidst.crowd.faults import Fault
-from amidst.crowd.schema import LIVE_SLOT, answer, orphan_answer, slot, ticket, unit, void
+from amidst.crowd.schema import LIVE_SLOT, answer, slot, ticket, unit, void
 from amidst.crowd.schema_chain import cell, segmentation
 
 
@@ -150,14 +150,6 @@ def _answers(connection: Connection) -> Iterator[Fault]:
             subject=f"answer/{row[0]}",
             problem=f"is marked by void {row[1]}, which does not hold it",
         )
-    for row in connection.execute(
-        select(orphan_answer.c.id, answer.c.id).join(
-            answer,
-            (answer.c.worker_id == orphan_answer.c.worker_id)
-            & (answer.c.idem_key == orphan_answer.c.idem_key),
-        )
-    ):
-        yield Fault(rule="orphan", subject=f"orphan/{row[0]}", problem=f"is answer {row[1]} too")
 
 
 def _cells(connection: Connection) -> Iterator[Fault]:

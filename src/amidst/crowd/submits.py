@@ -60,7 +60,8 @@ def submit(
     repeated = _repeated(connection, row, envelope)
     if repeated is not None:
         return repeated
-    if not holds(row, token) or not _still_open(connection, row):
+    known = _known_orphan(connection, envelope) if row.state == "expired" else None
+    if known is not None or not holds(row, token) or not _still_open(connection, row):
         return _orphan(connection, envelope)
     turn = Turn(connection, campaign, worker, now)
     plan = msgspec.json.decode(row.plan_json, type=Plan)
@@ -155,18 +156,23 @@ def _replayed(stored: Any) -> Receipt:
 
 def _orphan(connection: Connection, envelope: dict[str, Any]) -> Conflict:
     """Keeps work that came too late; once per key."""
-    known = connection.execute(
-        select(orphan_answer.c.id, orphan_answer.c.body_sha256).where(
-            orphan_answer.c.worker_id == envelope["worker_id"],
-            orphan_answer.c.idem_key == envelope["idem_key"],
-        )
-    ).first()
+    known = _known_orphan(connection, envelope)
     if known is not None:
         if known.body_sha256 != envelope["body_sha256"]:
             return Conflict(reason="other_body")
         return Conflict(reason="stale", orphan_id=known.id)
     made = connection.execute(insert(orphan_answer).returning(orphan_answer.c.id), envelope).scalar_one()
     return Conflict(reason="stale", orphan_id=made)
+
+
+def _known_orphan(connection: Connection, envelope: dict[str, Any]) -> Any:
+    """The orphan of an earlier submission with this key; its conflict is the stored result."""
+    return connection.execute(
+        select(orphan_answer.c.id, orphan_answer.c.body_sha256).where(
+            orphan_answer.c.worker_id == envelope["worker_id"],
+            orphan_answer.c.idem_key == envelope["idem_key"],
+        )
+    ).first()
 
 
 def _tries(campaign: Campaign, stage: str) -> int:
