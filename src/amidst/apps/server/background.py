@@ -40,6 +40,7 @@ class Background:
         self._thread.start()
         self._ready.wait(PATIENCE_S)
         if self._failure is not None:
+            self._socket.close()
             raise self._failure
 
     def stop(self) -> None:
