@@ -95,7 +95,7 @@ def with_gradient(pool: Callable[[], Tensor], features: list[Tensor], grad: Tens
 
 
 def expect_equal(found: object, expected: object) -> None:
-    """All but a few numbers agree: where a bin of max pooling begins, the peer's float32 rounds differently."""
+    """All but a few numbers agree: the peer's float32 rounds a few borders of bins differently."""
     pairs = zip(*((x,) if isinstance(x, Tensor) else x for x in (found, expected)), strict=True)  # type: ignore[misc]
     for ours, theirs in pairs:
         near = torch.isclose(ours, theirs, rtol=1e-3, atol=1e-3)
