@@ -122,7 +122,10 @@ async def queue(where: str, units: int) -> dict[str, Any]:
         await store.write(
             lambda c, w=worker, t=held, n=taken: c.execute(fill, {"worker": w, "ticket": t, "number": n})
         )
-    counted = text("UPDATE unit SET taken = (SELECT count(*) FROM slot WHERE slot.unit_id = unit.id)")
+    counted = text(
+        "UPDATE unit SET taken = (SELECT count(*) FROM slot WHERE slot.unit_id = unit.id "
+        "AND slot.state IN ('leased', 'submitted'))"
+    )
     await store.write(lambda c: c.execute(counted))
     found: dict[str, Any] = {"units": units, "places": units * 8}
     for name, worker in (("new", others[-1]), ("busy", busy), ("nearly_done", nearly)):

@@ -31,7 +31,9 @@ def examine(connection: Connection) -> list[Fault]:
 def _units(connection: Connection) -> Iterator[Fault]:
     live = select(func.count()).where(slot.c.unit_id == unit.c.id, text(LIVE_SLOT)).scalar_subquery()
     done = (
-        select(func.count()).where(slot.c.unit_id == unit.c.id, slot.c.state == "submitted").scalar_subquery()
+        select(func.count())
+        .where(slot.c.unit_id == unit.c.id, slot.c.state == "submitted", text(LIVE_SLOT))
+        .scalar_subquery()
     )
     for row in connection.execute(
         select(unit.c.id, unit.c.taken, unit.c.done, unit.c.needed, live, done).where(

@@ -9,7 +9,7 @@ Source: section 2.4.2 of the thesis.
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from amidst.crowd import cells, units
 from amidst.crowd.bodies import CategoryRef, ImageRef, SpottingBody, SpottingTask
@@ -19,7 +19,7 @@ from amidst.crowd.decisions import record
 from amidst.crowd.plans import Filed, Item, Judgement, Offer, Plan, StageWork, Turn
 from amidst.crowd.results import NoWork
 from amidst.crowd.rules import POINTS_UNITED, SpottingInputs, SpottingOutcome
-from amidst.crowd.schema import answer, category, image, slot, unit
+from amidst.crowd.schema import LIVE_SLOT, answer, category, image, slot, unit
 from amidst.crowd.schema_chain import cell, point
 from amidst.crowd.validation import check_spotting
 
@@ -95,7 +95,7 @@ def gather(connection: Connection, campaign: Campaign, cell_id: int) -> Spotting
         .join(slot, slot.c.answer_id == answer.c.id)
         .join(unit, unit.c.id == slot.c.unit_id)
         .where(unit.c.ref_kind == "cell", unit.c.ref_id == cell_id, unit.c.stage == "spotting")
-        .where(slot.c.state == "submitted")
+        .where(slot.c.state == "submitted", text(LIVE_SLOT))  # the latter for its index
         .order_by(answer.c.id)
     )
     said = [msgspec.json.decode(row[0], type=SpottingBody) for row in bodies]
