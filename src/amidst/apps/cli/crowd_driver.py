@@ -80,8 +80,8 @@ class Seat:
 
 @dataclass
 class Tally:
-    """What happened. milliseconds: active time by stage; left: tickets abandoned; late: answers too late.
-    elapsed_s: simulated, from the first request on.
+    """What happened. milliseconds: active time by stage. left: tickets abandoned; late: answers too late;
+    refused: answers that broke a rule. elapsed_s: simulated, from the first request on.
     """
 
     requests: int = 0
@@ -89,6 +89,7 @@ class Tally:
     milliseconds: Counter[str] = field(default_factory=Counter)
     left: int = 0
     late: int = 0
+    refused: int = 0
     elapsed_s: float = 0.0
 
 
@@ -185,6 +186,10 @@ class Driver:
         seat.work = None
         if reply.status == 409:
             self.tally.late += 1
+            return None
+        if reply.status == 422:  # the page says what is wrong; this worker gives the ticket back
+            self.tally.refused += 1
+            self._call("POST", f"/api/tickets/{ticket.id}/release", seat, {"token": ticket.token})
             return None
         receipt = msgspec.json.decode(_good(reply), type=Receipt)
         self.tally.answers[ticket.stage] += 1

@@ -101,6 +101,7 @@ def report(world: World, dataset: CocoDataset, tally: Tally) -> dict[str, Any]:
         "hours": {stage: round(ms / 3.6e6, 2) for stage, ms in sorted(tally.milliseconds.items())},
         "abandoned": tally.left,
         "late": tally.late,
+        "refused": tally.refused,
         "requests": tally.requests,
     }
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from amidst.errors import UsageError
 
 BACKLOG = 2048
+KEEP_ALIVE_S = 75  # a worker thinks longer than Uvicorn's five seconds between two requests
 GRACE_S = 10  # for requests that are being answered when the server is asked to stop
 
 
@@ -51,6 +52,7 @@ def make_server(app: FastAPI, *, behind_proxy: bool = False) -> uvicorn.Server:
             ws="none",
             lifespan="on",
             server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
             proxy_headers=behind_proxy,
             forwarded_allow_ips="127.0.0.1" if behind_proxy else None,
             timeout_graceful_shutdown=GRACE_S,
