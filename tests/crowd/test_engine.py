@@ -79,9 +79,7 @@ def honest(ticket: Ticket, truth: dict[int, list[tuple[int, int]]] = TRUTH) -> A
         x, y = task.points[0] if task.points else (5, 5)
         return {"region": {"size": [HEIGHT, WIDTH], "counts": square_mask(x - 8, y - 8).counts}}
     assert isinstance(task, CaptionTask)
-    return {
-        "text": f"A sentence of {ticket.id} with number {ticket.id * 7} quite many words in {ticket.id * 3} it"
-    }
+    return {"text": f"A sentence of {ticket.id} with number {ticket.id * 7} many words in {ticket.id * 3} it"}
 
 
 GOLD = [(x, y) for y in (0, 40, 80) for x in (0, 40, 80, 120)]
