@@ -21,6 +21,7 @@ import argparse
 import multiprocessing
 import resource
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -41,11 +42,12 @@ from amidst.ops.images import ImageBatch
 from amidst.recipes import recipe
 
 RESULTS = Path(__file__).parent / "results" / "masks.json"
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
 MEMORY_SIDE, MEMORY_PROPOSALS = 800, 1000
 CONTEXT = 1  # cells of C4 around a window, where skips are computed for every window
 
 
-def networks(name: str, number: int) -> tuple[DeepMask, SharpMask]:
+def networks(name: str, number: int, dtype: torch.dtype | None = None) -> tuple[DeepMask, SharpMask]:
     """Both networks of the recipes "r50" or "lite", prepared, for this number of proposals."""
     torch.manual_seed(0)
     decode = DeepMaskDecodeConfig(num_proposals=number)
@@ -54,16 +56,19 @@ def networks(name: str, number: int) -> tuple[DeepMask, SharpMask]:
     assert isinstance(deep, DeepMaskConfig)
     assert isinstance(sharp, SharpMaskConfig)
     return (
-        prepare_for_inference(DeepMask(msgspec.structs.replace(deep, decode=decode))),
-        prepare_for_inference(SharpMask(msgspec.structs.replace(sharp, decode=decode))),
+        prepare_for_inference(DeepMask(msgspec.structs.replace(deep, decode=decode)), dtype),
+        prepare_for_inference(SharpMask(msgspec.structs.replace(sharp, decode=decode)), dtype),
     )
 
 
-def whole_rows(name: str, image: torch.Tensor, number: int, repeats: int, clock: str) -> list[Row]:
+def whole_rows(
+    name: str, image: torch.Tensor, number: int, repeats: int, clock: str, precision: str
+) -> list[Row]:
     """Whole networks, from an image to mask logits."""
-    deep, sharp = networks(name, number)
+    dtype = PRECISIONS[precision]
+    deep, sharp = networks(name, number, dtype)
     images = ImageBatch(image[None], ((image.shape[1], image.shape[2]),))
-    pyramid = pyramid_masks(name, number)
+    pyramid = pyramid_masks(name, number, dtype)
     right, below = (-side % 64 for side in (image.shape[2], image.shape[1]))
     padded = torch.nn.functional.pad(image[None], (0, right, 0, below))
     padded_images = ImageBatch(padded.contiguous(memory_format=torch.channels_last), images.sizes_hw)
@@ -73,16 +78,16 @@ def whole_rows(name: str, image: torch.Tensor, number: int, repeats: int, clock:
         "sharpmask": lambda: sharp(images),
     }
     times = interleaved(works, repeats, clock)
-    return rows_of(times, "sharpmask", work="sharpmask", windows=number)
+    return rows_of(times, "sharpmask", work="sharpmask", precision=precision, windows=number)
 
 
-def pyramid_masks(name: str, number: int) -> FPNMasks:
+def pyramid_masks(name: str, number: int, dtype: torch.dtype | None) -> FPNMasks:
     """The network of the recipes "r50" or "lite", prepared, for this number of proposals."""
     config = recipe(f"fpn_masks_{name}").make().model
     assert isinstance(config, FPNMasksConfig)
     decode = FPNMasksDecodeConfig(num_proposals=number)
     torch.manual_seed(0)
-    return prepare_for_inference(FPNMasks(msgspec.structs.replace(config, decode=decode)))
+    return prepare_for_inference(FPNMasks(msgspec.structs.replace(config, decode=decode)), dtype)
 
 
 def skip_rows(name: str, image: torch.Tensor, number: int, repeats: int, clock: str) -> list[Row]:
@@ -209,7 +214,7 @@ def main() -> None:
     rows: list[Row] = []
     name, number, repeats, clock = arguments.recipe, arguments.windows, arguments.repeats, arguments.clock
     parts = [
-        lambda: whole_rows(name, image, number, repeats, clock),
+        *(partial(whole_rows, name, image, number, repeats, clock, p) for p in PRECISIONS),
         lambda: skip_rows(name, image, number, repeats, clock),
         lambda: head_rows(name, image, repeats, clock),
         lambda: paste_rows(image, number, repeats, clock),

@@ -28,7 +28,7 @@ def test_one_recipe(amidst: Any, name: str) -> None:
     typed = amidst("recipes", name)
     assert typed.code == 0
     assert "optim.lr" in typed.out
-    assert "model.anchors.aspects" in typed.out
+    assert "model.backbone.name" in typed.out
     made = from_builtins(amidst("recipes", name, "--json").json["config"], Experiment)
     assert made == RECIPES[name].make()
 
