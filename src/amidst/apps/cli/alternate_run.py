@@ -83,7 +83,7 @@ def check(run: Alternation) -> None:
 
 def _frozen(experiment: Experiment, start: Path) -> Experiment:
     """The same training from the weights in `start`, with the maps kept as they are."""
-    model = msgspec.structs.replace(experiment.model, freeze_shared=True)  # type: ignore[type-var]
+    model = msgspec.structs.replace(experiment.model, freeze_shared=True)
     init = InitConfig(backbone=None, model=str(start.resolve()))
     return msgspec.structs.replace(experiment, model=model, init=init)
 

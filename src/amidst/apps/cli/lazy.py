@@ -32,7 +32,9 @@ def lazy_group(modules: Mapping[str, str]) -> type[typer.core.TyperGroup]:
         def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
             """As in the base class, which also suggests the nearest name for an unknown one."""
             name, command, rest = super().resolve_command(ctx, args)
-            return name, load(name, modules[name]) if name in modules else command, rest
+            if name is not None and name in modules:
+                command = load(name, modules[name])
+            return name, command, rest
 
     return LazyGroup
 
@@ -41,7 +43,7 @@ def placeholder() -> None:
     """Stands for a command until it is called."""
 
 
-def load(name: str | None, module_name: str) -> Any:
+def load(name: str, module_name: str) -> Any:
     """The command of a module. Raises MissingExtra when it needs a package that is not installed."""
     try:
         module = importlib.import_module(module_name)
