@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -182,7 +181,9 @@ def peak_mb(name: str, sharp: bool, side: int, number: int) -> float:
     network = networks(name, number)[sharp]
     image = torch.randn(1, 3, side, side).contiguous(memory_format=torch.channels_last)
     network(ImageBatch(image, ((side, side),)))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not ru_maxrss, which a process inherits from the one that starts it.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def memory_rows(name: str, side: int, number: int) -> list[Row]:
