@@ -41,6 +41,7 @@ from amidst.crowd.store import open_store
 
 RESULTS = Path(__file__).parent / "results"
 RETRY_S = 0.05
+PAIRS_PER_S = 1000  # more than a server does
 
 
 # --- load ---------------------------------------------------------------------------------------------------
@@ -110,7 +111,8 @@ def run_load(
     folder: Path, database_url: str, workers: int, seconds: float, think_s: float
 ) -> list[timing.Row]:
     """With a pause and without one, each on a campaign of its own."""
-    images = int(workers * seconds * 20 / 8) + workers
+    # Enough for all together, and for a worker alone: nobody sees an image twice.
+    images = max(int(workers * seconds * 20 / 8) + workers, int(seconds * PAIRS_PER_S))
     rows: list[timing.Row] = []
     for name, pause in (("", think_s), ("2", 0.0)):
         place, url = folder.with_name(f"campaign{name}"), f"{database_url}{name}" if database_url else ""
