@@ -159,3 +159,25 @@ def test_all_objects_are_one_class_for_proposals(tmp_path: Path) -> None:
     assert index.tolist() == [0, 0]
     assert classes.num_classes == 1
     assert classes.to_builtins() == [{"id": 1, "name": "object", "supercategory": ""}]
+
+
+@pytest.mark.parametrize(
+    ("box", "kept"),
+    [((0, 0, 4, 4), True), ((6, 1, 6, 6), False), ((6, 1, 8, 6), False), ((6, 1, 9, 6), True)],
+    ids=["elsewhere", "inside", "three quarters inside", "two thirds inside"],
+)
+def test_proposals_in_a_crowd_are_not_learnt_from(
+    tmp_path: Path, box: tuple[int, int, int, int], kept: bool
+) -> None:
+    dataset = dataset_of((6, 0, 6, 10), crowd=True)
+    found = Results(
+        image_ids=np.array([0]),
+        category_ids=np.array([1]),
+        scores=np.array([0.5]),
+        boxes_xywh=np.array([box], dtype=np.float64),
+    )
+    proposals = Proposals.from_results(found, dataset)
+    samples = Samples(dataset, tmp_path, dataset.class_map(), proposals=proposals)
+    sample = samples.sample(0, torch.zeros(3, 10, 20))
+    assert sample.proposals_xyxy is not None
+    assert len(sample.proposals_xyxy) == kept

@@ -30,6 +30,7 @@ from amidst.coco.records import Annotation, Image, Rle
 from amidst.errors import DataError, UsageError
 
 MIN_SIDE = 1.0  # pixels; a box must be larger than this on both sides
+IN_CROWD = 0.7  # share of its area; a proposal with more of it inside a crowd region is not learnt from (F.4)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -110,6 +111,9 @@ class Samples(Dataset[Sample]):
         self._object_ends = np.cumsum([len(found.boxes_xyxy) for found in objects])
         self._boxes_xyxy = np.concatenate([found.boxes_xyxy for found in objects])
         self._class_index = np.concatenate([found.class_index for found in objects])
+        crowds = [_crowds(dataset.annotations_of(image.id)) for image in dataset.images]
+        self._crowd_ends = np.cumsum([len(boxes) for boxes in crowds])
+        self._crowds_xyxy = np.concatenate(crowds)
         counts = [str(rle.counts).encode() for found in objects for rle in found.rles]
         self._count_ends = np.cumsum([len(text) for text in counts], dtype=np.int64)
         self._counts = b"".join(counts)
@@ -132,7 +136,9 @@ class Samples(Dataset[Sample]):
         image_id, proposals = int(self.pictures.image_ids[index]), None
         if self.proposals is not None:
             boxes, _ = self.proposals.of(image_id)
-            proposals = torch.from_numpy(boxes).to(image.device)
+            begin, end = _span(self._crowd_ends, index)
+            outside = _share_inside(boxes, self._crowds_xyxy[begin:end]) <= IN_CROWD
+            proposals = torch.from_numpy(boxes[outside]).to(image.device)
         return Sample(
             image_id=image_id,
             image=image,
@@ -149,22 +155,43 @@ class Samples(Dataset[Sample]):
 
     def objects(self, index: int) -> tuple[Tensor, Tensor]:
         """Boxes float32 (G, 4) and class indices int64 (G,) of one image, without reading it."""
-        begin, end = self._span(index)
+        begin, end = _span(self._object_ends, index)
         return torch.from_numpy(self._boxes_xyxy[begin:end]), torch.from_numpy(self._class_index[begin:end])
 
     def rles(self, index: int) -> tuple[Rle, ...]:
         """Masks (G,) of one image's objects, in the order of `objects`."""
         height, width = self.pictures.sizes_hw[index].tolist()
-        begin, end = self._span(index)
+        begin, end = _span(self._object_ends, index)
         ends = self._count_ends[begin:end].tolist()
         begins = [int(self._count_ends[begin - 1]) if begin else 0, *ends[:-1]]
         return tuple(
             Rle((height, width), self._counts[b:e].decode()) for b, e in zip(begins, ends, strict=False)
         )
 
-    def _span(self, index: int) -> tuple[int, int]:
-        """Where the objects of one image stand among all."""
-        return int(self._object_ends[index - 1]) if index else 0, int(self._object_ends[index])
+
+def _span(ends: npt.NDArray[np.int64], index: int) -> tuple[int, int]:
+    """Where what belongs to one image stands among all."""
+    return int(ends[index - 1]) if index else 0, int(ends[index])
+
+
+def _crowds(annotations: tuple[Annotation, ...]) -> npt.NDArray[np.float32]:
+    """Boxes (C, 4) xyxy of the crowd regions of an image."""
+    found = [annotation.bbox_xywh for annotation in annotations if annotation.iscrowd]
+    boxes = np.array(found, dtype=np.float32).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return boxes
+
+
+def _share_inside(
+    boxes_xyxy: npt.NDArray[np.float32], crowds_xyxy: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Largest share of each box's area (P, 4) that one of the crowd boxes (C, 4) covers: (P,)."""
+    low = np.maximum(boxes_xyxy[:, None, :2], crowds_xyxy[None, :, :2])
+    high = np.minimum(boxes_xyxy[:, None, 2:], crowds_xyxy[None, :, 2:])
+    covered = (high - low).clip(0).prod(axis=2)  # (P, C)
+    area = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).prod(axis=1)
+    share: npt.NDArray[np.float32] = covered.max(axis=1, initial=0) / np.maximum(area, 1e-6)
+    return share
 
 
 def _expect_masks(dataset: CocoDataset) -> None:
