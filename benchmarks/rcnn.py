@@ -68,6 +68,7 @@ def measure(
 ) -> dict[str, object]:
     """One row."""
     torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # with random weights activations fade to numbers that CPUs are slow with
     torch.manual_seed(0)
     experiment = recipe(RECIPES[network]).make()
     model = build_model(experiment.model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
