@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from amidst.coco.classes import AGNOSTIC
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.results import Results
 from amidst.errors import AmidstError, UsageError
 from amidst.training.log import read_lines
 
 MARKS = ("config.json", "run.json", "log.jsonl", "results.json", "summary.json")
+
+CLASS_AGNOSTIC = ("rpn", "deepmask", "sharpmask", "fpn_masks")  # families whose runs are proposals
+RECALLS = {"AR@100": "ar@100", "AR@1000": "ar@1000", "AUC": "auc"}
 
 Record = Mapping[str, Any]
 
@@ -61,6 +65,9 @@ def read_run(folder: Path) -> Run:
     steps, validations = _read_log(folder / "log.jsonl", notes)
     results = _read_results(folder / "results.json", notes)
     truth = _read_truth(about, folder, notes)
+    if truth is not None and _family(config) in CLASS_AGNOSTIC:
+        truth = _of_one_category(truth)
+        notes.append(_about_proposals(summary))
     images_dir = _find(about.get("val_images"), folder)
     if about and truth is not None and images_dir is None:
         notes.append(
@@ -128,6 +135,26 @@ def _read_truth(about: Record, folder: Path, notes: list[str]) -> CocoDataset | 
     except AmidstError as error:
         notes.append(f"The validation annotations cannot be read: {error}.")
         return None
+
+
+def _family(config: Record) -> object:
+    model = config.get("model")
+    return model.get("family") if isinstance(model, dict) else None
+
+
+def _of_one_category(truth: CocoDataset) -> CocoDataset:
+    """The same objects, all of the category that proposals carry."""
+    annotations = tuple(replace(a, category_id=AGNOSTIC.id) for a in truth.annotations)
+    return CocoDataset(truth.images, annotations, (AGNOSTIC,))
+
+
+def _about_proposals(summary: Record) -> str:
+    recalls = {label: number(summary, key) for label, key in RECALLS.items()}
+    found = ", ".join(f"{label} {value:.3f}" for label, value in recalls.items() if math.isfinite(value))
+    return (
+        "This network proposes objects of any category, so all objects count as one category here, and "
+        "boxes are compared. Recall as the run measured it: " + (found or "not written") + "."
+    )
 
 
 def _find(named: object, folder: Path) -> Path | None:
