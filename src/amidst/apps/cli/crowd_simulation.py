@@ -21,6 +21,7 @@ from amidst.apps.cli import crowd_campaigns
 from amidst.apps.cli.crowd_campaigns import Place, opened
 from amidst.apps.cli.crowd_client import Client, Reply
 from amidst.apps.cli.crowd_driver import ORDER, Clock, Driver, Seat, Tally
+from amidst.apps.server.accounts import AccountsConfig
 from amidst.apps.server.background import Background, background
 from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
 from amidst.apps.server.installation import load_secrets
@@ -55,6 +56,9 @@ EXPERTS = CrowdModel(
     skill=(0.97, 0.01), ease=(0.95, 1.0), outline=(0.004, 0.001), coarse=0.0, drop_out=(0.0, 0.0)
 )
 QUALITY = 92  # of the photographs' JPEG files
+YEAR_H = 365 * 24.0
+# The clock jumps over pauses of a day, after which a session of a day would be over for everybody.
+LONG_SESSIONS = AccountsConfig(session_h=YEAR_H, session_limit_h=YEAR_H)
 
 Golds = Sequence[tuple[WorldImage, Sequence[TrueObject]]]
 
@@ -144,7 +148,8 @@ class Simulation:
         async with opened(self.place, durable=False) as store:
             self.store = store
             secrets = load_secrets(self.place.folder)
-            yield create_app(store, self.place.media, self.clock, secrets, ServerConfig(sweep_s=0))
+            config = ServerConfig(sweep_s=0, accounts=LONG_SESSIONS)
+            yield create_app(store, self.place.media, self.clock, secrets, config)
 
     def _open(self) -> Store:
         assert self.store is not None
