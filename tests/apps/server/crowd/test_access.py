@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
+from amidst.apps.server.crowd.app import PAGES
 from amidst.apps.server.csrf import HEADER
 from amidst.crowd.schema import metadata
 
@@ -53,14 +54,9 @@ def test_every_route_says_who_may_use_it(site: Any) -> None:
 
 
 def test_open_routes_are_these_and_no_others(site: Any) -> None:
-    assert sorted({path for _, path, roles in routes_of(site) if roles == {"anyone"}}) == [
-        "/",
-        "/api/auth/enter",
-        "/api/auth/login",
-        "/enter",
-        "/media/{sha256}/{variant}",
-        "/static/{name}",
-    ]
+    assert sorted({path for _, path, roles in routes_of(site) if roles == {"anyone"}}) == sorted(
+        [*PAGES, "/api/auth/enter", "/api/auth/login", "/media/{sha256}/{variant}", "/static/{name}"]
+    )
 
 
 @pytest.fixture(scope="module")

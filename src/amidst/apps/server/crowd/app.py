@@ -35,6 +35,7 @@ from amidst.apps.server.routes_accounts import AccountRoutes
 from amidst.apps.server.routes_auth import AuthLimits, AuthRoutes
 from amidst.config import Config
 from amidst.crowd import engine, schema, schema_people
+from amidst.crowd.config import STAGES
 from amidst.crowd.store import Store
 from amidst.errors import AnswerError, DataError, StoreUnavailable, UnknownRecord, UsageError
 
@@ -54,6 +55,13 @@ TRANSLATION: Translation = {
     DataError: (422, "invalid"),
     UsageError: (422, "invalid"),
 }
+PAGES = {
+    "/": "enter.html",
+    "/enter": "enter.html",
+    "/work": "work.html",
+    **{f"/work/{stage}": "work.html" for stage in STAGES if stage != "training"},
+}
+"""From addresses to files of `static/`; who may see what is the matter of the routes that the pages ask."""
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +110,7 @@ def create_app(
         GoldRoutes(store, gate, pictures).router(),
         QualityRoutes(store, gate).router(),
         links.routes(gate),
-        Pages({"/": "enter.html", "/enter": "enter.html"}).routes(gate),
+        Pages(PAGES).routes(gate),
     ]
 
     @asynccontextmanager

@@ -1,46 +1,69 @@
-// The way in: an invitation link (its token stands behind "#", so no log ever sees it) or a password.
+// The way in: an invitation link (its token stands behind "#", so no log ever sees it) or a password; then to the page
+// of one's role.
 
-const element = (id) => document.getElementById(id);
+import { ask, forgetMe, me } from "./api.js";
+import { element, field, homeOf } from "./page.js";
 
-async function ask(method, path, body, csrf) {
-  const headers = {};
-  if (body) headers["Content-Type"] = "application/json";
-  if (csrf) headers["X-CSRF-Token"] = csrf;
-  const response = await fetch(path, { method, headers, body: body ? JSON.stringify(body) : undefined });
-  const reply = await response.json();
-  if (!response.ok) throw new Error(reply.error.message);
-  return reply;
+/** @typedef {import("./types.js").Account} Account */
+
+const main = /** @type {HTMLElement} */ (document.querySelector("main"));
+const problem = element("p", { class: "problem", role: "alert" });
+
+/** @param {Account} account */
+function goIn(account) {
+  const to = new URLSearchParams(location.search).get("to") ?? "";
+  const own = /^\/[\w/-]*$/.test(to) && !to.startsWith("//"); // nowhere but here
+  location.replace(own && to !== "/enter" && to !== "/" ? to : homeOf(account.role));
 }
 
-function show(me) {
-  for (const id of ["enter", "login", "inside"]) element(id).hidden = true;
-  element("problem").textContent = "";
-  if (me) {
-    element("who").textContent = `${me.display}, ${me.role}`;
-    element("logout").onclick = async () => {
-      await ask("POST", "/api/auth/logout", null, me.csrf);
-      show(null);
-    };
-    element("inside").hidden = false;
-  } else {
-    element(location.hash.length > 1 ? "enter" : "login").hidden = false;
-  }
-}
-
-function handle(id, path, more) {
-  element(id).addEventListener("submit", async (event) => {
+/**
+ * @param {string} path
+ * @param {object} more
+ * @param {...(Node | string)} content
+ */
+function form(path, more, ...content) {
+  const made = element("form", { class: "card form" }, ...content);
+  made.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const fields = Object.fromEntries(new FormData(event.target));
+    problem.textContent = "";
     try {
-      const me = await ask("POST", path, { ...fields, ...more() });
-      history.replaceState(null, "", location.pathname);
-      show(me);
+      goIn(await ask("POST", path, { ...Object.fromEntries(new FormData(made)), ...more }));
     } catch (error) {
-      element("problem").textContent = error.message;
+      problem.textContent = error instanceof Error ? error.message : String(error);
     }
   });
+  return made;
 }
 
-handle("enter", "/api/auth/enter", () => ({ token: decodeURIComponent(location.hash.slice(1)) }));
-handle("login", "/api/auth/login", () => ({}));
-show(location.hash.length > 1 ? null : await ask("GET", "/api/auth/me").catch(() => null));
+const byLink = () =>
+  form(
+    "/api/auth/enter",
+    { token: decodeURIComponent(location.hash.slice(1)) },
+    element("p", {}, "You have been invited. Under what name do you want to work?"),
+    field("Name", { name: "display", maxlength: 80, required: true, autocomplete: "nickname", autofocus: true }),
+    element("button", { class: "primary" }, "Come in"),
+  );
+
+const byPassword = () =>
+  form(
+    "/api/auth/login",
+    {},
+    element("p", {}, "Sign in, or open the link of your invitation."),
+    field("Login name", { name: "login", maxlength: 80, required: true, autocomplete: "username", autofocus: true }),
+    field("Password", { name: "password", type: "password", required: true, autocomplete: "current-password" }),
+    element("button", { class: "primary" }, "Sign in"),
+  );
+
+async function open() {
+  const invited = location.hash.length > 1;
+  if (!invited) {
+    const account = await me().catch((error) => void (problem.textContent = error.message));
+    if (account) return goIn(account);
+  }
+  forgetMe();
+  main.className = "page narrow";
+  main.replaceChildren(element("h1", { class: "large" }, "amidst"), invited ? byLink() : byPassword(), problem);
+}
+
+addEventListener("hashchange", open);
+await open();

@@ -1,0 +1,459 @@
+// The desk: lease, show, keep, submit, next. It knows nothing of what a screen shows; a screen knows nothing of this.
+
+import { ApiError, ask, onExpired } from "./api.js";
+import { makeFrame, notice, showEmpty } from "./desk_frame.js";
+import { Drafts } from "./drafts.js";
+import { advance, begin, canRedo, canUndo, changeTo, current, measured } from "./history.js";
+import { addEvent, forgetTicket, listTickets, putOutgoing, putTicket, readEvents } from "./journal.js";
+import { listen } from "./keyboard.js";
+import { holdLock } from "./lock.js";
+import { keepSending, send } from "./outbox.js";
+import { element, openDialog, openPage } from "./page.js";
+import { addressOf, load } from "./pictures.js";
+import { Queue } from "./queue.js";
+import { signInAgain } from "./session.js";
+
+/** @typedef {import("./types.js").Account} Account */
+/** @typedef {import("./types.js").Help} Help */
+/** @typedef {import("./types.js").Receipt} Receipt */
+/** @typedef {import("./types.js").Screen<any>} Screen */
+/** @typedef {import("./journal.js").Held} Held */
+/** @typedef {import("./history.js").Event} Event */
+
+const VERSION = "1";
+const HEARTBEAT_MS = 60_000;
+const RETRY_MS = 5000;
+const LOOK_AGAIN_MS = 20_000;
+const PATIENCE_MS = 5000; // for the reply to a submit; then the next ticket comes and the answer follows
+
+/** @type {Help[]} */
+const COMMON = [
+  { keys: "Ctrl Enter", does: "hand in and go on" },
+  { keys: "Ctrl Z", does: "take back the last step" },
+  { keys: "Ctrl Shift Z", does: "do it again" },
+  { keys: "?", does: "these keys" },
+];
+
+/**
+ * Opens the desk of a stage.
+ * @param {string} group the stage of the address
+ * @param {Screen} screen
+ */
+export async function openDesk(group, screen) {
+  const { account, main } = await openPage({ title: screen.title, cheatSheet: () => [...screen.help, ...COMMON] });
+  new Desk(account, group, screen, main).open();
+}
+
+class Desk {
+  /**
+   * @param {Account} account
+   * @param {string} group
+   * @param {Screen} screen
+   * @param {HTMLElement} main
+   */
+  constructor(account, group, screen, main) {
+    this.account = account;
+    this.screen = screen;
+    this.queue = new Queue(account.account, group);
+    this.frame = makeFrame(main, { undo: () => this.undo(), redo: () => this.redo(), giveBack: () => this.giveBack(), stop: () => this.stop(), submit: () => this.submit() });
+    this.drafts = new Drafts(
+      () => this.held && this.history && { ticket: this.held.ticket, rev: this.history.events, state: current(this.history) },
+      (what) => (what === "stale" ? this.lostTicket() : this.showSaved(what)),
+    );
+    /** @type {Held | null} */
+    this.held = null;
+    /** @type {import("./history.js").History | null} */
+    this.history = null;
+    /** @type {{update(state: any): void, destroy(): void} | null} */
+    this.mounted = null;
+    /** @type {import("./types.js").Desk<any> | null} */
+    this.offered = null;
+    /** @type {Record<string, (event: KeyboardEvent) => void>} */
+    this.screenKeys = {};
+    this.readOnly = true;
+    this.zoom = 1;
+    this.writing = 0;
+    this.submitting = false;
+    this.retry = 0;
+    /** @type {{poke: () => void, waiting: () => number} | null} */
+    this.outbox = null;
+    this.channel = new BroadcastChannel(`amidst/${account.account}/${group}`);
+  }
+
+  open() {
+    onExpired(() => signInAgain(this.account));
+    listen(() => (this.readOnly ? {} : { "Ctrl+Z": () => this.undo(), "Ctrl+Shift+Z": () => this.redo(), "Ctrl+Y": () => this.redo(), "Ctrl+Enter": () => this.submit(), ...this.screenKeys }));
+    addEventListener("beforeunload", (event) => {
+      if (this.isUnsent()) event.preventDefault();
+    });
+    document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && void this.drafts.flush());
+    addEventListener("online", () => this.online());
+    addEventListener("offline", () => this.offline());
+    this.channel.onmessage = () => this.readOnly && void this.follow();
+    const lock = holdLock(this.channel.name, {
+      gained: () => void this.guard(this.begin()),
+      waiting: () => void this.lookOn("This work is open in another tab.", () => lock.take()),
+      lost: () => void this.lookOn("Another tab has taken over.", () => lock.take()),
+    });
+    setInterval(() => void this.beat(), HEARTBEAT_MS);
+  }
+
+  // --- one tab works, the others look on -----------------------------------------------------------------
+
+  /** This tab is the one that works. */
+  async begin() {
+    this.readOnly = false;
+    notice(this.frame, "lock", "");
+    this.clear();
+    this.outbox ??= keepSending(this.account.account, (outgoing, outcome) => this.settled(outgoing, outcome), (waiting) => this.showWaiting(waiting));
+    await this.queue.open();
+    await this.showNext();
+  }
+
+  /** @param {string} text @param {() => void} take */
+  async lookOn(text, take) {
+    this.readOnly = true;
+    this.drafts.clear();
+    notice(this.frame, "lock", `${text} Here you can only look.`, "warning", element("button", { type: "button", onclick: take }, "Work here"));
+    await this.follow();
+  }
+
+  /** Show what the working tab has written to the journal. */
+  async follow() {
+    const held = (await listTickets(this.account.account, this.queue.group)).find((one) => !one.sent);
+    if (!this.readOnly) return;
+    if (!held) return showEmpty(this.frame, "Nothing is open in the other tab.");
+    if (held.id === this.held?.id && this.mounted) {
+      this.history = await this.read(held);
+      this.mounted.update(current(this.history));
+    } else await this.show(held);
+  }
+
+  // --- a ticket on the stage -------------------------------------------------------------------------------
+
+  async showNext() {
+    this.clear();
+    try {
+      const held = await this.queue.current();
+      if (held) {
+        await this.show(held);
+        void this.queue.fill().catch(() => {});
+        return;
+      }
+      this.wait(this.queue.reason, LOOK_AGAIN_MS);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.wait(error.passing ? "No connection; the next one comes when it is back." : error.message, (error.retryAfter || 0) * 1000 || RETRY_MS);
+    }
+  }
+
+  /** @param {string} text @param {number} ms */
+  wait(text, ms) {
+    showEmpty(this.frame, text, element("p", { class: "hint" }, "This page looks again by itself."));
+    this.frame.stage.dataset.ready = "nothing";
+    this.retry = setTimeout(() => void this.showNext(), ms);
+  }
+
+  /** @param {Held} held */
+  async show(held) {
+    this.clear();
+    this.held = held;
+    this.history = await this.read(held);
+    const desk = this.offer(held);
+    this.offered = desk;
+    if (!this.readOnly) this.record({ kind: "open", at: Date.now() });
+    this.mounted = this.screen.mount(desk);
+    this.mounted.update(current(this.history));
+    this.frame.stage.inert = this.frame.toolbar.inert = this.readOnly;
+    this.showButtons();
+    this.frame.stage.dataset.ready = String(held.id);
+    if (Date.now() * 1000 > held.ticket.expires_at) this.say("The time of this one has run out; hand it in, it may still count.", "warning");
+  }
+
+  /** @param {Held} held */
+  async read(held) {
+    let history = begin(this.screen.start(held.ticket.task));
+    for (const event of await readEvents(held.id)) history = advance(history, event);
+    if (!held.resumed || this.readOnly) return history;
+    held.resumed = false;
+    const draft = await ask("GET", `/api/tickets/${held.id}/draft`).catch(() => null);
+    if (!draft || draft.rev <= history.events) return history;
+    /** @type {Event} */
+    const event = { kind: "open", at: Date.now(), rev: draft.rev, patch: { to: draft.body } };
+    await addEvent(held.id, draft.rev, event);
+    return advance(history, event);
+  }
+
+  /** What the screen gets. @param {Held} held @returns {import("./types.js").Desk<any>} */
+  offer(held) {
+    return {
+      root: this.frame.stage,
+      toolbar: this.frame.toolbar,
+      task: held.ticket.task,
+      readOnly: this.readOnly,
+      pictures: (imageId, variant) => load(held.media, imageId, variant),
+      address: (imageId, variant) => addressOf(held.media, imageId, variant),
+      state: () => current(/** @type {import("./history.js").History} */ (this.history)),
+      change: (next, label, merge) => this.change(next, label, merge),
+      say: (text, kind) => this.say(text, kind),
+      keys: (map) => void (this.screenKeys = map),
+      submit: () => this.submit(),
+      undo: () => this.undo(),
+      redo: () => this.redo(),
+      next: () => void this.guard(this.showNext()),
+      zoomed: (zoom) => void (this.zoom = Math.max(this.zoom, zoom)),
+      assist: (points, polygon) => this.assist(held, points, polygon),
+    };
+  }
+
+  clear() {
+    clearTimeout(this.retry);
+    this.mounted?.destroy();
+    this.mounted = this.held = this.history = this.offered = null;
+    this.screenKeys = {};
+    this.drafts.clear();
+    this.frame.toolbar.replaceChildren();
+    this.frame.stage.replaceChildren();
+    this.frame.stage.className = "stage";
+    delete this.frame.stage.dataset.ready;
+    this.say("");
+    this.frame.saved.textContent = "";
+    this.showButtons();
+  }
+
+  // --- edits -------------------------------------------------------------------------------------------------
+
+  /** @param {any} next @param {string} label @param {string} [merge] */
+  change(next, label, merge) {
+    if (this.readOnly || !this.history || this.submitting || next === current(this.history)) return;
+    this.record(changeTo(this.history, next, label, Boolean(merge), Date.now()));
+  }
+
+  undo() {
+    if (this.history && canUndo(this.history) && !this.readOnly) this.record({ kind: "undo", at: Date.now() });
+  }
+
+  redo() {
+    if (this.history && canRedo(this.history) && !this.readOnly) this.record({ kind: "redo", at: Date.now() });
+  }
+
+  /** Into the journal at once, into the draft soon. @param {Event} event */
+  record(event) {
+    if (!this.held || !this.history) return;
+    if (this.zoom > 1) event.zoom = this.zoom;
+    this.zoom = 1;
+    const number = Math.max(this.history.events, event.rev ?? 0);
+    this.history = advance(this.history, event);
+    this.writing += 1;
+    addEvent(this.held.id, number, event).then(
+      () => {
+        this.writing -= 1;
+        this.frame.stage.dataset.kept = String(number);
+        this.channel.postMessage(number);
+      },
+      () => {
+        this.writing -= 1;
+        this.say("This browser cannot keep your work (is its disk full?); it is kept on the server only.", "error");
+      },
+    );
+    if (event.kind !== "open") this.drafts.touch();
+    this.mounted?.update(current(this.history));
+    this.showButtons();
+  }
+
+  /** @param {Held} held @param {import("./types.js").Xy[]} points @param {import("./types.js").Xy[]} polygon */
+  async assist(held, points, polygon) {
+    return (await ask("POST", `/api/tickets/${held.id}/assist`, { token: held.ticket.token, points, polygon })).masks;
+  }
+
+  // --- handing in ----------------------------------------------------------------------------------------------
+
+  submit() {
+    void this.guard(this.handIn());
+  }
+
+  async handIn() {
+    const { held, history } = this;
+    if (this.readOnly || !held || !history || this.submitting) return;
+    const state = current(history);
+    const problem = this.screen.problem(state, held.ticket.task);
+    if (problem) return this.say(problem, "error");
+    /** @type {import("./journal.js").Outgoing} */
+    const outgoing = {
+      key: crypto.randomUUID(),
+      account: held.account,
+      ticket: held.id,
+      group: held.group,
+      token: held.ticket.token,
+      body: this.screen.body(state, held.ticket.task),
+      client: measured(history, Date.now(), VERSION),
+      madeAt: Date.now(),
+    };
+    this.submitting = true;
+    this.showButtons();
+    try {
+      await putOutgoing(outgoing, held);
+      const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, { kind: "later", message: "" }));
+      const outcome = await Promise.race([send(outgoing), late]);
+      this.submitting = false;
+      await this.answered(held, outcome);
+    } finally {
+      this.submitting = false;
+      this.showButtons();
+    }
+  }
+
+  /** @param {Held} held @param {import("./outbox.js").Outcome} outcome */
+  async answered(held, outcome) {
+    const desk = this.offered;
+    if (outcome.kind === "refused" || (outcome.kind === "stored" && outcome.receipt.status === "look_again")) {
+      await putTicket(held); // it stays
+    }
+    if (outcome.kind === "refused") {
+      if (!(desk && this.screen.refused?.(outcome.code, outcome.message, desk))) this.say(outcome.message, "error");
+      return;
+    }
+    if (outcome.kind === "stored" && outcome.receipt.status === "look_again") {
+      if (!(desk && this.screen.reply?.(outcome.receipt, desk))) this.say("Look again: something was missed.", "warning");
+      return;
+    }
+    if (outcome.kind === "later") this.queue.remove(held);
+    else await this.queue.drop(held);
+    this.drafts.clear();
+    this.outbox?.poke();
+    if (outcome.kind === "stored" && desk && this.screen.reply?.(outcome.receipt, desk)) return;
+    await this.showNext();
+    if (outcome.kind === "later") this.say("The answer is kept here and follows by itself.", "warning");
+    if (outcome.kind === "gone") this.say(`Somebody else has this one meanwhile; ${outcome.message}`, "warning");
+    if (outcome.kind === "stored" && outcome.receipt.status === "gate_failed") this.say("That was the last try of this grid; here is another.", "warning");
+  }
+
+  /** An answer has left the outbox later on. @param {import("./journal.js").Outgoing} outgoing @param {import("./outbox.js").Outcome} outcome */
+  async settled(outgoing, outcome) {
+    if (outgoing.group !== this.queue.group && outcome.kind !== "stored" && outcome.kind !== "gone") return;
+    const held = (await listTickets(this.account.account, outgoing.group)).find((one) => one.id === outgoing.ticket);
+    const stays = outcome.kind === "refused" || (outcome.kind === "stored" && outcome.receipt.status === "look_again");
+    if (!stays || !held) return forgetTicket(outgoing.ticket);
+    held.sent = false;
+    await putTicket(held);
+    this.queue.held.splice(this.held ? 1 : 0, 0, held);
+    const why = outcome.kind === "refused" ? outcome.message : "the grid has to be looked at again";
+    notice(this.frame, "refused", `An earlier answer was not taken: ${why}. It comes next.`, "error");
+    if (!this.held) await this.showNext();
+  }
+
+  // --- leaving ---------------------------------------------------------------------------------------------------
+
+  async giveBack() {
+    const { held } = this;
+    if (!held || this.readOnly) return;
+    if (this.history?.touched) {
+      const { answer } = openDialog("Give this one back?", [element("p", {}, "What you have done on it is thrown away.")], [
+        { value: "", text: "Keep working" },
+        { value: "yes", text: "Give it back", kind: "danger" },
+      ]);
+      if ((await answer) !== "yes") return;
+    }
+    this.drafts.clear();
+    await this.guard(this.queue.release(held).then(() => this.showNext()));
+  }
+
+  /** Leave; untouched tickets go back to the pool, the one with work on it stays ours. */
+  async stop() {
+    await this.drafts.flush();
+    if (!this.readOnly) {
+      for (const held of [...this.queue.held]) {
+        if (held.id !== this.held?.id || !this.history?.touched) await this.queue.release(held).catch(() => {});
+      }
+    }
+    location.assign("/work");
+  }
+
+  isUnsent() {
+    return this.writing > 0 || this.drafts.dirty || this.submitting || (this.outbox?.waiting() ?? 0) > 0;
+  }
+
+  async beat() {
+    if (this.readOnly) return;
+    const lost = await this.queue.heartbeat();
+    for (const held of lost) if (held.id !== this.held?.id) await this.queue.drop(held);
+    if (lost.some((held) => held.id === this.held?.id)) this.lostTicket();
+  }
+
+  /** The ticket has ended, or another browser has it. */
+  async lostTicket() {
+    const { held } = this;
+    if (!held || document.querySelector("dialog.lost")) return;
+    const { dialog, answer } = openDialog(
+      "This work is open elsewhere, or its time is over",
+      [element("p", {}, "Your work is kept here. Take it back, or leave it and go on with the next one.")],
+      [
+        { value: "leave", text: "Leave it" },
+        { value: "take", text: "Take it back", kind: "primary" },
+      ],
+    );
+    dialog.classList.add("lost");
+    if ((await answer) === "leave") {
+      await this.queue.drop(held);
+      return this.showNext();
+    }
+    try {
+      const again = await this.queue.resume(held.id);
+      again.resumed = true;
+      await this.show(again);
+    } catch (error) {
+      this.say(error instanceof ApiError && error.code === "stale" ? "It cannot be taken back; hand it in, the answer is kept for the manager." : String(error), "warning");
+    }
+  }
+
+  // --- what is said -------------------------------------------------------------------------------------------------
+
+  /** @param {string} text @param {"info" | "warning" | "error"} [kind] */
+  say(text, kind = "info") {
+    this.frame.said.textContent = text;
+    this.frame.said.title = text;
+    this.frame.said.className = `said ${kind}`;
+  }
+
+  /** @param {"saved" | "waiting"} what */
+  showSaved(what) {
+    this.frame.saved.textContent = what === "saved" ? "saved" : "kept here, not yet on the server";
+    this.frame.saved.dataset.saved = String(this.history?.events ?? "");
+  }
+
+  /** @param {number} waiting */
+  showWaiting(waiting) {
+    const text = waiting === 1 ? "One answer waits for the connection; it is kept here." : `${waiting} answers wait for the connection; they are kept here.`;
+    notice(this.frame, "outbox", waiting > 0 && !this.submitting ? text : "", "warning");
+  }
+
+  showButtons() {
+    const idle = !this.readOnly && !this.submitting && this.held !== null;
+    this.frame.undo.disabled = !(idle && this.history && canUndo(this.history));
+    this.frame.redo.disabled = !(idle && this.history && canRedo(this.history));
+    this.frame.submit.disabled = this.frame.giveBack.disabled = !idle;
+    const label = this.history?.labels[this.history.at];
+    this.frame.undo.title = label ? `Take back: ${label} (Ctrl Z)` : "Take back the last step (Ctrl Z)";
+  }
+
+  online() {
+    notice(this.frame, "offline", "");
+    void this.drafts.flush();
+    if (!this.held && !this.readOnly && this.retry) void this.guard(this.showNext());
+    else void this.queue.fill().catch(() => {});
+  }
+
+  offline() {
+    notice(this.frame, "offline", "No connection. Go on working: everything is kept here and sent later.", "warning");
+  }
+
+  /** Nothing fails silently. @param {Promise<unknown>} work */
+  async guard(work) {
+    try {
+      await work;
+    } catch (error) {
+      console.error(error);
+      this.say(error instanceof Error ? error.message : String(error), "error");
+    }
+  }
+}
