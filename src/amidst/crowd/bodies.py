@@ -39,7 +39,7 @@ class ImageRef(Wire, frozen=True):
 
 
 class CategoryRef(Wire, frozen=True):
-    """A category as a worker sees it."""
+    """A category as a worker sees it. icon: a symbol of the pages' sprite, "" for none."""
 
     id: int
     name: str
@@ -48,10 +48,11 @@ class CategoryRef(Wire, frozen=True):
 
 
 class Panel(Wire, frozen=True):
-    """One supercategory and its icons."""
+    """One supercategory and its icons. icon: its own, "" for none."""
 
     super: str
     categories: tuple[CategoryRef, ...]
+    icon: str = ""
 
 
 class CandidateRef(Wire, frozen=True):

@@ -21,6 +21,7 @@ from amidst.crowd.schema import (
     unit,
     worker,
 )
+from amidst.crowd.vocabulary import group_icon, icon_of, icons
 from amidst.curation.selection import Proposal
 from amidst.errors import DataError, UnknownRecord, UsageError
 
@@ -28,7 +29,10 @@ BATCH = 1000
 
 
 class NewCategory(Wire, frozen=True):
-    """A category to add. id: as in the COCO file, 1 or more, never changed."""
+    """A category to add. id: as in the COCO file, 1 or more, never changed.
+
+    icon: one of `vocabulary.icons`, "" for the one of COCO's category of this name, if there is one.
+    """
 
     id: int
     name: str
@@ -82,7 +86,7 @@ def change_state(connection: Connection, state: Literal["open", "paused"]) -> No
 
 
 def add_categories(connection: Connection, categories: Sequence[NewCategory]) -> None:
-    """Adds categories. Raises DataError for an id below 1, or an id or name that is taken."""
+    """Adds categories. Raises DataError for an id below 1, an id or name that is taken, an unknown icon."""
     known_ids = {row[0] for row in connection.execute(select(category.c.id))}
     known_names = {row[0] for row in connection.execute(select(category.c.name))}
     supers = {row[1]: row[0] for row in connection.execute(select(supercategory.c.id, supercategory.c.name))}
@@ -94,6 +98,8 @@ def add_categories(connection: Connection, categories: Sequence[NewCategory]) ->
             raise DataError(f"the id or the name {new.name!r} is taken", record=record, rule="duplicate-id")
         if not new.name.strip():
             raise DataError("the name is empty", record=record, rule="category-name")
+        if new.icon and new.icon not in icons():
+            raise DataError(f"there is no icon {new.icon!r}", record=record, rule="category-icon")
         known_ids.add(new.id)
         known_names.add(new.name)
         if new.supercategory not in supers:
@@ -105,7 +111,7 @@ def add_categories(connection: Connection, categories: Sequence[NewCategory]) ->
             "id": new.id,
             "name": new.name,
             "supercategory_id": supers[new.supercategory],
-            "icon": new.icon,
+            "icon": new.icon or icon_of(new.name),
             "definition": new.definition,
         }
         connection.execute(insert(category), row)
@@ -232,7 +238,9 @@ def _renew_catalogue(connection: Connection) -> None:
     for row in rows:
         kind = CategoryRef(id=row[1], name=row[2], icon=row[3], definition=row[4])
         groups.setdefault(row[0], []).append(kind)
-    panels = [Panel(super=name, categories=tuple(kinds)) for name, kinds in groups.items()]
+    panels = [
+        Panel(super=name, categories=tuple(kinds), icon=group_icon(name)) for name, kinds in groups.items()
+    ]
     connection.execute(update(campaign).values(catalogue_json=msgspec.json.encode(panels).decode()))
 
 

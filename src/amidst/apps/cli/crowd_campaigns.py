@@ -26,6 +26,7 @@ from amidst.crowd import engine
 from amidst.crowd.campaigns import NewCategory, NewImage
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.store import Store, open_store
+from amidst.crowd.vocabulary import definition_of
 from amidst.errors import DataError, UsageError
 
 DATABASE, MEDIA = "campaign.db", "media"
@@ -100,7 +101,9 @@ def read_categories(path: Path | None) -> list[NewCategory]:
     if path is None:
         groups = icon_groups().items()
         return [
-            NewCategory(id=one.id, name=one.name, supercategory=group)
+            NewCategory(
+                id=one.id, name=one.name, supercategory=group, definition=definition_of(one.name)
+            )
             for group, members in groups
             for one in members
         ]
