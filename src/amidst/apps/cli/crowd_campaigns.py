@@ -101,9 +101,7 @@ def read_categories(path: Path | None) -> list[NewCategory]:
     if path is None:
         groups = icon_groups().items()
         return [
-            NewCategory(
-                id=one.id, name=one.name, supercategory=group, definition=definition_of(one.name)
-            )
+            NewCategory(id=one.id, name=one.name, supercategory=group, definition=definition_of(one.name))
             for group, members in groups
             for one in members
         ]
