@@ -1,8 +1,8 @@
 """What workers are shown of COCO's categories: icons, and a line on what counts.
 
-Icons are symbols of the page's sprite (apps/server/static/icons.svg). A category gets one by its name alone, in
-whatever campaign. The lines are ours: the thesis names the categories and leaves their borders to the workers;
-where a word has two meanings or a neighbour close by, the line says which side of the border a thing is on.
+Icons are symbols of the page's sprite (apps/server/static/icons.svg). A category gets one by its name alone,
+in whatever campaign. The lines are ours: the thesis names the categories and leaves their borders to the
+workers; where a word has two meanings or a neighbour close by, the line says on which side a thing is.
 """
 
 from __future__ import annotations
@@ -130,5 +130,5 @@ def definition_of(category: str) -> str:
 
 @cache
 def _definitions() -> dict[str, str]:
-    pairs = (line.split(": ", 1) for line in _DEFINITIONS.strip().split("\n"))
-    return {name: text for name, text in pairs}
+    pairs = (line.partition(": ") for line in _DEFINITIONS.strip().split("\n"))
+    return {name: text for name, _, text in pairs}
