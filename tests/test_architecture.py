@@ -16,18 +16,19 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "config": {"errors"},
     "data": {"errors"},
+    "store": {"errors", "config"},
     "coco": {"errors", "config"},
     "evaluation": {"coco", "errors", "config"},
     "curation": {"coco", "evaluation", "errors", "config"},
-    "crowd": {"coco", "evaluation", "curation", "errors", "config"},
-    "leaderboard": {"coco", "evaluation", "errors", "config"},
+    "crowd": {"store", "coco", "evaluation", "curation", "errors", "config"},
+    "leaderboard": {"store", "coco", "evaluation", "errors", "config"},
     "ops": {"errors"},
     "models": {"ops", "errors", "config"},
     "training": {"models", "ops", "coco", "errors", "config"},
     "inference": {"training", "models", "ops", "coco", "errors", "config"},
     "recipes": {"training", "models", "errors", "config"},
 }
-TORCH_FREE = NUMPY_WING | {"errors", "config", "data", "coco", "recipes"}
+TORCH_FREE = NUMPY_WING | {"store", "errors", "config", "data", "coco", "recipes"}
 TORCH_FREE_FILES = {
     "models/config.py",
     "models/config_fpn_masks.py",

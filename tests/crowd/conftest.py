@@ -1,18 +1,9 @@
-"""Stores on both databases. PostgreSQL runs from installed binaries, once a session, on a loopback port."""
+"""Stores on both databases."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from itertools import count
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,98 +15,6 @@ from amidst.crowd.store import Store, open_store
 
 T = TypeVar("T")
 SECRET = "5e" * 32
-
-
-def _binaries() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if found:
-        return found[-1].parent
-    beside = shutil.which("initdb")
-    return Path(beside).resolve().parent if beside else None
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """postgresql://... of a server that belongs to this session; skips where PostgreSQL is not installed."""
-    binaries = _binaries()
-    user = "postgres" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
-    if user is not None and user not in {entry.pw_name for entry in pwd.getpwall()}:
-        binaries = None
-    if binaries is None:
-        if os.environ.get("AMIDST_CI"):
-            pytest.fail("PostgreSQL is not installed, and AMIDST_CI is set: apt-get install postgresql")
-        pytest.skip("PostgreSQL is not installed (no initdb); tests on it are skipped")
-    folder = Path(tempfile.mkdtemp(prefix="amidst-pg-"))
-    if user:
-        shutil.chown(folder, user)
-    data = folder / "data"
-    subprocess.run(
-        [binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"],
-        check=True,
-        user=user,
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-    )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = [
-        f"port={port}",
-        "listen_addresses=127.0.0.1",
-        f"unix_socket_directories={folder}",
-        "max_connections=60",
-    ]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [binaries / "postgres", "-D", data, *(part for text in options for part in ("-c", text))],
-            user=user,
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            _wait_for(port, server)
-            yield f"postgresql://postgres@127.0.0.1:{port}"
-        finally:
-            server.send_signal(signal.SIGINT)  # fast: whoever is still connected is not waited for
-            server.wait(30)
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1):
-                return
-        except OSError:
-            assert server.poll() is None, "PostgreSQL did not start"
-            assert time.monotonic() < end, "PostgreSQL does not answer"
-            time.sleep(0.05)
-
-
-_numbers = count()
-
-
-@pytest.fixture
-def postgres_url(postgres_server: str) -> str:
-    """An empty database of the session's server."""
-    import asyncpg
-
-    name = f"campaign_{os.getpid()}_{next(_numbers)}"
-
-    async def create() -> None:
-        while True:
-            try:
-                connection = await asyncpg.connect(f"{postgres_server}/postgres")
-                break
-            except asyncpg.CannotConnectNowError:  # it listens before it is ready
-                await asyncio.sleep(0.05)
-        await connection.execute(f"CREATE DATABASE {name}")
-        await connection.close()
-
-    asyncio.run(create())
-    return f"{postgres_server}/{name}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -52,7 +52,7 @@ def test_a_place_without_a_campaign_is_refused(tmp_path: Path) -> None:
 
 def test_the_migrated_schema_is_the_declared_one(with_store: Play) -> None:
     assert {"icon_drop", "rate_bucket"} <= set(metadata.tables)
-    assert schema_chain.cell.metadata is schema_people.session.metadata is metadata
+    assert schema_chain.cell.metadata is schema_people.accounts.session.metadata is metadata
 
     def differences(connection: Connection) -> tuple[list[Any], str | None]:
         context = MigrationContext.configure(connection, opts={"compare_server_default": False})

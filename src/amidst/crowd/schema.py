@@ -13,61 +13,23 @@ FREE_UNIT and LIVE_SLOT.
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    text,
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Text, UniqueConstraint, text
+
+from amidst.store.columns import (
+    Key,
+    flag_column,
+    int_column,
+    key_column,
+    link,
+    new_metadata,
+    real_column,
+    text_column,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-Key = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts up by itself in SQLite
+metadata = new_metadata()
 
 FREE_UNIT = "unit.state = 'open' AND unit.taken < unit.needed"
 LIVE_SLOT = "slot.state IN ('leased', 'submitted')"
-
-
-def key_column() -> Column[int]:
-    return Column("id", Key, primary_key=True, autoincrement=True)
-
-
-def link(name: str, target: str, *, null: bool = False, index: bool = False) -> Column[int]:
-    return Column(name, Key, ForeignKey(f"{target}.id"), nullable=null, index=index)
-
-
-def text_column(name: str, default: str | None = None) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=default)
-
-
-def int_column(name: str, default: int | None = None, *, null: bool = False) -> Column[int]:
-    start = None if default is None else text(str(default))
-    return Column(name, BigInteger, nullable=null, server_default=start)
-
-
-def real_column(name: str, *, null: bool = False) -> Column[float]:
-    return Column(name, Float(53), nullable=null)
-
-
-def flag_column(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False, server_default=text("false"))
 
 
 # secret draws the places of known items in grids; it never leaves the database. catalogue_json repeats the

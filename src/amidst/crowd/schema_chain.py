@@ -7,16 +7,8 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, UniqueConstraint
 
-from amidst.crowd.schema import (
-    Key,
-    flag_column,
-    int_column,
-    key_column,
-    link,
-    metadata,
-    real_column,
-    text_column,
-)
+from amidst.crowd.schema import metadata
+from amidst.store.columns import Key, flag_column, int_column, key_column, link, real_column, text_column
 
 # (+) one score of one voter
 category_vote = Table(

@@ -11,25 +11,16 @@ import pytest
 from argon2 import PasswordHasher
 
 from amidst.apps.server.access import Gate
-from amidst.apps.server.accounts import HOUR, Accounts, AccountTables, Role
+from amidst.apps.server.accounts import HOUR, Accounts, Role
 from amidst.apps.server.csrf import HEADER
 from amidst.apps.server.foundation import make_app
 from amidst.apps.server.installation import new_secrets
 from amidst.apps.server.limits import MICRO
 from amidst.apps.server.routes_accounts import AccountRoutes
 from amidst.apps.server.routes_auth import AuthLimits, AuthRoutes
-from amidst.crowd import schema, schema_people
+from amidst.crowd import schema_people
 from amidst.crowd.store import open_store
 
-TABLES = AccountTables(
-    schema.worker,
-    schema_people.identity,
-    schema_people.password,
-    schema_people.session,
-    schema_people.account_role,
-    schema_people.invitation,
-    schema_people.audit,
-)
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
 
@@ -65,7 +56,7 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path, local_client: type[Any]) -> Iterator[House]:
     clock = [1_000_000 * MICRO]
-    accounts = Accounts(TABLES, lambda: clock[0])
+    accounts = Accounts(schema_people.accounts, lambda: clock[0])
     client = local_client()
     store = client.run(open_store(tmp_path / "c.db", create=True, durable=False))
     first = client.run(store.write(accounts.first_link))

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar, get_args
 
 import msgspec
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, func, select
 
 from amidst.apps.server.errors import Refusal
 from amidst.apps.server.limits import MICRO, Clock
 from amidst.apps.server.signing import hash_token, new_token
 from amidst.config import Config
+from amidst.store.accounts import AccountTables
 
 Role = Literal["owner", "manager", "expert", "worker", "viewer"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -49,19 +50,6 @@ class AccountsConfig(Config, frozen=True):
     session_h: float = 24.0
     session_limit_h: float = 30 * 24.0
     max_uses: int = 1000
-
-
-@dataclass(frozen=True)
-class AccountTables:
-    """The tables; the columns are those of crowd/schema_people.py. `worker` holds the accounts."""
-
-    worker: Table
-    identity: Table
-    password: Table
-    session: Table
-    account_role: Table
-    invitation: Table
-    audit: Table
 
 
 class Account(msgspec.Struct, frozen=True):

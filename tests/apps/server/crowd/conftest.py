@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,14 +25,6 @@ from amidst.crowd.campaigns import NewCategory, NewImage
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.store import Store, open_store
 from amidst.crowd.world import World, generate_world, render
-
-STORES = Path(__file__).resolve().parents[3] / "crowd" / "conftest.py"
-_spec = importlib.util.spec_from_file_location("crowd_conftest", STORES)
-assert _spec is not None
-assert _spec.loader is not None
-_crowd = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_crowd)
-postgres_server, postgres_url = _crowd.postgres_server, _crowd.postgres_url  # the fixtures of tests/crowd
 
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ROLES = ("owner", "manager", "expert", "worker", "viewer")

@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from amidst.apps.server.access import Gate
-from amidst.apps.server.accounts import Accounts, AccountsConfig, AccountTables
+from amidst.apps.server.accounts import Accounts, AccountsConfig
 from amidst.apps.server.crowd.assistance import Assist, AssistRoutes
 from amidst.apps.server.crowd.golds import GoldRoutes
 from amidst.apps.server.crowd.management import ManagementRoutes
@@ -34,20 +34,11 @@ from amidst.apps.server.pages import Pages
 from amidst.apps.server.routes_accounts import AccountRoutes
 from amidst.apps.server.routes_auth import AuthLimits, AuthRoutes
 from amidst.config import Config
-from amidst.crowd import engine, schema, schema_people
+from amidst.crowd import engine, schema_people
 from amidst.crowd.config import STAGES
 from amidst.crowd.store import Store
 from amidst.errors import AnswerError, DataError, StoreUnavailable, UnknownRecord, UsageError
 
-TABLES = AccountTables(
-    worker=schema.worker,
-    identity=schema_people.identity,
-    password=schema_people.password,
-    session=schema_people.session,
-    account_role=schema_people.account_role,
-    invitation=schema_people.invitation,
-    audit=schema_people.audit,
-)
 TRANSLATION: Translation = {
     StoreUnavailable: (503, "unavailable"),
     UnknownRecord: (404, "not-found"),
@@ -80,7 +71,7 @@ class ServerConfig(Config, frozen=True):
 
 def make_accounts(clock: Clock, config: AccountsConfig) -> Accounts:
     """The accounts of a campaign: its workers, managers and readers."""
-    return Accounts(TABLES, clock, config)
+    return Accounts(schema_people.accounts, clock, config)
 
 
 def create_app(

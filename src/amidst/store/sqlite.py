@@ -1,4 +1,4 @@
-"""A campaign in one SQLite file: one process, one writing thread, many readers.
+"""A database in one SQLite file: one process, one writing thread, many readers.
 
 Writing transactions wait in one queue, first come first served. Those that wait together share a commit:
 each runs inside a savepoint of its own, so that one that fails takes nothing with it, and all are
@@ -36,7 +36,7 @@ READERS = 2
 
 
 class SqliteStore:
-    """See the module. Open with `store.open_store`."""
+    """See the module. Open with `opening.open_database`."""
 
     def __init__(self, path: Path, *, read_only: bool = False, durable: bool = True) -> None:
         self._path, self._read_only = path, read_only
@@ -44,8 +44,8 @@ class SqliteStore:
         self._writer = _engine(path, "BEGIN IMMEDIATE", durable)
         self._reader = _engine(path, "BEGIN", durable)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="crowd-read")
-        self._thread = threading.Thread(target=self._write_all, name="crowd-write", daemon=True)
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._thread = threading.Thread(target=self._write_all, name="store-write", daemon=True)
         self._thread.start()
         self._closed = False
 

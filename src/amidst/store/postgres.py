@@ -1,4 +1,4 @@
-"""A campaign in a PostgreSQL database: any number of processes, asyncpg underneath.
+"""A database on a PostgreSQL server: any number of processes, asyncpg underneath.
 
 Transactions are the same plain functions as on SQLite; `run_sync` lets them use the asynchronous connection.
 READ COMMITTED is enough: unique indexes and fenced updates refuse what must not happen, and a transaction
@@ -28,7 +28,7 @@ UNAVAILABLE = ("08", "53", "57", "58", "25006")  # connection, resources, operat
 
 
 class PostgresStore:
-    """See the module. Open with `store.open_store`."""
+    """See the module. Open with `opening.open_database`."""
 
     def __init__(self, url: str, *, connections: int = 8) -> None:
         try:
