@@ -22,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import ultrafast_pycocotools as fast  # type: ignore[import-untyped]
+from ultrafast_pycocotools import _detection_metrics as fast_outcomes
 from ultrafast_pycocotools import mask as fast_mask
 
 from amidst.errors import MissingExtra
@@ -73,13 +74,8 @@ def curves(
         handle, reference_evaluator = _reference()
         truth, found = _load_reference(handle, ground_truth, detections)
         evaluator = reference_evaluator(truth, found, kind)
-    params = evaluator.params
-    params.iouThrs = np.asarray(iou_thresholds, dtype=np.float64)
-    params.recThrs = np.asarray(recall_thresholds, dtype=np.float64)
-    params.areaRng = [list(bounds) for bounds in area_ranges]
-    params.areaRngLbl = [str(index) for index in range(len(area_ranges))]
-    params.maxDets = sorted(max_dets)
-    params.useCats = int(use_categories)
+    _set(evaluator.params, iou_thresholds, recall_thresholds, area_ranges, max_dets)
+    evaluator.params.useCats = int(use_categories)
     try:
         with _quiet(engine != "fast"):
             evaluator.evaluate()
@@ -90,6 +86,65 @@ def curves(
         raise
     result = evaluator.eval
     return Curves(*(np.asarray(result[name], dtype=np.float64) for name in ("precision", "recall", "scores")))
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What became of each detection; D of them by category, then image, then descending score.
+
+    class_index (D,): of the category, in order of id. image_ids (D,). scores (D,). hits, counted (A, D, T):
+    it found an object; it is a hit or a false alarm, not ignored. objects (A, K): how many can be found.
+    """
+
+    class_index: npt.NDArray[np.int64]
+    image_ids: npt.NDArray[np.int64]
+    scores: Floats
+    hits: npt.NDArray[np.bool_]
+    counted: npt.NDArray[np.bool_]
+    objects: npt.NDArray[np.int64]
+
+
+def outcomes(
+    ground_truth: dict[str, Any],
+    detections: list[dict[str, Any]] | Floats,
+    *,
+    kind: Literal["bbox", "segm"],
+    iou_thresholds: Sequence[float],
+    area_ranges: Sequence[tuple[float, float]],
+    max_dets: int,
+) -> Outcomes:
+    """Matches detections to ground truth, as `curves` does, without accumulating.
+
+    At most `max_dets` detections of one category in one image are kept.
+    """
+    truth, found = _load_fast(ground_truth, detections)
+    evaluator = fast.COCOeval(truth, found, kind, print_function=_say_nothing)
+    _set(evaluator.params, iou_thresholds, [0.0], area_ranges, [max_dets])
+    evaluator.evaluate()
+    by_area = [evaluator._engine.outcomes(index, max_dets) for index in range(len(area_ranges))]
+    codes = np.stack([area["outcome"] for area in by_area])
+    return Outcomes(
+        by_area[0]["cat_slot"].astype(np.int64),
+        by_area[0]["image_id"],
+        by_area[0]["score"],
+        codes == fast_outcomes.TRUE_POSITIVE,
+        codes != fast_outcomes.IGNORED,
+        np.stack([area["npig"].astype(np.int64) for area in by_area]),
+    )
+
+
+def _set(
+    params: Any,
+    iou_thresholds: Sequence[float],
+    recall_thresholds: Sequence[float],
+    area_ranges: Sequence[tuple[float, float]],
+    max_dets: Sequence[int],
+) -> None:
+    params.iouThrs = np.asarray(iou_thresholds, dtype=np.float64)
+    params.recThrs = np.asarray(recall_thresholds, dtype=np.float64)
+    params.areaRng = [list(bounds) for bounds in area_ranges]
+    params.areaRngLbl = [str(index) for index in range(len(area_ranges))]
+    params.maxDets = sorted(max_dets)
 
 
 _LOADING_ERRORS = (

@@ -87,7 +87,7 @@ def evaluate(
     found = results if isinstance(results, Results) else Results.load(results)
     found.check_against(truth, categories=False)
     with collection_paused():
-        records = _truth_records(truth, kind), _detection_records(truth, found, kind)
+        records = truth_records(truth, kind), detection_records(truth, found, kind)
         curves = _curves(*records, kind, params, engine)
     counted = Counter(a.category_id for a in truth.annotations if not (a.iscrowd or a.ignore))
     return summarize(kind, curves, params, _rows(truth.class_map().categories, counted, params))
@@ -140,7 +140,7 @@ def _ranks(ids: Sequence[int]) -> dict[int, int]:
     return {id_: rank for rank, id_ in enumerate(sorted(ids), 1)}
 
 
-def _truth_records(dataset: CocoDataset, kind: Kind) -> dict[str, Any]:
+def truth_records(dataset: CocoDataset, kind: Kind) -> dict[str, Any]:
     """The dataset as the engine's records, with ids replaced by ranks."""
     image_rank = _ranks([image.id for image in dataset.images])
     category_rank = _ranks(dataset.class_map().category_ids)
@@ -179,7 +179,7 @@ def _segmentation(annotation: Annotation) -> Any:
     return [list(part) for part in value]
 
 
-def _detection_records(dataset: CocoDataset, results: Results, kind: Kind) -> list[dict[str, Any]] | Floats:
+def detection_records(dataset: CocoDataset, results: Results, kind: Kind) -> list[dict[str, Any]] | Floats:
     """Detections of known categories, ids replaced by ranks: an array of boxes, or records of masks."""
     image_rank = _ranks([image.id for image in dataset.images])
     category_rank = _ranks(dataset.class_map().category_ids)

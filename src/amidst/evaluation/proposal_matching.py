@@ -94,6 +94,22 @@ def find_pairs(
     return Pairs(np.array(areas, np.float64), truths, ranks, numbered, ious)
 
 
+def join(parts: Sequence[Pairs]) -> Pairs:
+    """The pairs of several parts of a dataset, each of whole images, as of one."""
+    objects = np.cumsum([0, *(len(part.area) for part in parts)])
+    proposals = np.cumsum([0, *(part.proposal.max(initial=-1) + 1 for part in parts)])
+    if not parts:
+        nothing = np.zeros(0, np.int64)
+        return Pairs(np.zeros(0), nothing, nothing, nothing, np.zeros(0))
+    return Pairs(
+        np.concatenate([part.area for part in parts]),
+        np.concatenate([part.truth + begun for part, begun in zip(parts, objects[:-1], strict=True)]),
+        np.concatenate([part.rank for part in parts]),
+        np.concatenate([part.proposal + begun for part, begun in zip(parts, proposals[:-1], strict=True)]),
+        np.concatenate([part.iou for part in parts]),
+    )
+
+
 def counting_objects(dataset: CocoDataset, image_id: int) -> list[Annotation]:
     """The objects of an image that are not ignored, in COCO's order: by category, then as in the file."""
     counting = (a for a in dataset.annotations_of(image_id) if not (a.iscrowd or a.ignore))

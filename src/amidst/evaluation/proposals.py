@@ -42,6 +42,8 @@ CURVE_THRESHOLDS = (*IOU_THRESHOLDS, 1.0)
 MISSED_IOU = 0.5
 """An object is missed if no proposal overlaps it by more (thesis, Fig. 3.4)."""
 
+WORTH_KEEPING_IOU = min(MISSED_IOU, *CURVE_THRESHOLDS)
+
 
 @dataclass(frozen=True, eq=False)
 class ProposalSummary:
@@ -148,13 +150,12 @@ def score_proposals(
         kind = "bbox" if found.rles is None or not len(found) else "segm"
     if kind == "segm" and found.rles is None:
         raise DataError("not every proposal has a mask; score boxes", file=file, rule="missing-field")
-    pairs = find_pairs(truth, found, kind, min(MISSED_IOU, *CURVE_THRESHOLDS))
-    return _summarize(truth, found, kind, params, pairs)
+    pairs = find_pairs(truth, found, kind, WORTH_KEEPING_IOU)
+    return summarize_pairs(pairs, kind, params, len(truth.images), len(found))
 
 
-def _summarize(
-    dataset: CocoDataset, results: Results, kind: Kind, params: Params, pairs: Pairs
-) -> ProposalSummary:
+def summarize_pairs(pairs: Pairs, kind: Kind, params: Params, images: int, proposals: int) -> ProposalSummary:
+    """The summary of all pairs of at least `WORTH_KEEPING_IOU`. images, proposals: how many were scored."""
     counts = tuple(sorted({*params.max_dets, *AUC_COUNTS}))
     ranges = [(pairs.area >= low) & (pairs.area <= high) for _, low, high in params.area_ranges]
     recall = np.full((len(CURVE_THRESHOLDS), len(ranges), len(counts) + 1), -1.0)
@@ -170,8 +171,8 @@ def _summarize(
         kind,
         params.max_dets,
         params.area_names,
-        len(dataset.images),
-        len(results),
+        images,
+        proposals,
         tuple(int(inside.sum()) for inside in ranges),
         tuple(int((inside & unseen).sum()) for inside in ranges),
         counts,
