@@ -4,7 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.amidst-installed
 
-.PHONY: setup demo test check format clean
+PAGES := node_modules/.amidst-installed
+
+.PHONY: setup demo test check check-pages format clean
 
 setup: $(STAMP)
 
@@ -21,14 +23,24 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest
 
-check: setup
+check: setup check-pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Types of the pages' scripts. Nobody needs Node to use the pages, so without it this is left out, but not in CI.
+check-pages:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(PAGES) && node_modules/.bin/tsc; \
+	elif [ -n "$$AMIDST_CI" ]; then echo "npm is missing, and AMIDST_CI is set: apt-get install nodejs npm"; exit 1; \
+	else echo "skipped: the types of the pages' scripts (npm is not installed)"; fi
+
+$(PAGES): package.json
+	npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache build dist

@@ -147,7 +147,7 @@ export class CanvasView {
     this.canvas.height = Math.round(height * devicePixelRatio);
     if (!this.fitted) this.view = fit(this.image, this.size);
     this.fitted = true;
-    this.canvas.dataset.scale = this.view.scale.toFixed(4);
+    this.publish();
     this.paint();
   }
 
@@ -156,9 +156,15 @@ export class CanvasView {
   /** @param {Viewport} view */
   look(view) {
     this.view = view;
-    this.canvas.dataset.scale = view.scale.toFixed(4);
+    this.publish();
     this.desk.zoomed(view.scale);
     this.redraw();
+  }
+
+  /** For tests and scripts: where the image lies. */
+  publish() {
+    const { scale, x, y } = this.view;
+    Object.assign(this.canvas.dataset, { scale: String(scale), x: String(x), y: String(y) });
   }
 
   /** @param {number} factor @param {Xy} [at] screen; else the cursor */
