@@ -156,6 +156,29 @@ def test_nothing_in_a_grid_tells_known_items_apart(play_on: Any) -> None:
     play_on(play)
 
 
+def test_known_masks_come_again_only_after_all_others_and_never_as_the_same_pixels(play_on: Any) -> None:
+    async def play(store: Store) -> None:
+        _, _, others = await mask_waiting(store)
+        kinds = {one.id: one.kind for one in await engine.list_golds(store)}
+        shown: list[tuple[int, str]] = []
+        for _ in range(2 * len(chain.GOLD) // 4):  # until every good one has been seen twice
+            got = await lease(store, others[0], "verification")
+            own = select(ticket.c.plan_json).where(ticket.c.id == got.id)
+            plan = msgspec.json.decode(await store.read(lambda c, q=own: c.scalar(q)), type=Plan)
+            for item, mask in zip(plan.items, got.task.items, strict=True):
+                shown += [(item.gold, str(mask.mask.counts))] if item.gold else []
+            await engine.release(store, others[0], got.id, got.token)
+        good = [gold for gold, _ in shown if kinds[gold] == "known_good"]
+        assert sorted(Counter(good).values()) == [2] * len(chain.GOLD)
+        assert len(set(good[: len(chain.GOLD)])) == len(chain.GOLD)
+        bad = [gold for gold, _ in shown if kinds[gold] == "known_bad"]
+        assert len(set(bad)) == len(bad)
+        shapes = [shape for gold, shape in shown if kinds[gold] == "known_good"]
+        assert len(set(shapes)) > 0.8 * len(shapes)  # a square of twenty pixels bears few nudges
+
+    play_on(play)
+
+
 def test_the_gate_of_a_grid_gives_three_tries_and_then_frees_the_places(play_on: Any) -> None:
     async def play(store: Store) -> None:
         _, _, others = await mask_waiting(store)

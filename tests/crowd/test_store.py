@@ -51,7 +51,7 @@ def test_a_place_without_a_campaign_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_migrated_schema_is_the_declared_one(with_store: Play) -> None:
-    assert {"icon_drop", "rate_bucket"} <= set(metadata.tables)
+    assert {"icon_drop", "invitation"} <= set(metadata.tables)
     assert schema_chain.cell.metadata is schema_people.accounts.session.metadata is metadata
 
     def differences(connection: Connection) -> tuple[list[Any], str | None]:

@@ -94,6 +94,8 @@ def test_labelling(panels: list[dict[str, Any]], rule: str) -> None:
         ({"points": [{"x": 1, "y": 1}, {"x": 1, "y": 2.9}]}, "points-close"),
         ({"points": [{"x": 1, "y": 1}, {"x": 1, "y": 3}]}, ""),
         ({"points": [{"x": 1, "y": 11}]}, "outside"),
+        ({"points": [{"x": 0.07, "y": 9.99}]}, ""),
+        ({"points": [{"x": 1, "y": 0.125}]}, "decimals"),
         ({"points": [{"x": x, "y": 1} for x in range(0, 20, 2)], "more_than_10": True}, ""),
         ({"points": [{"x": x, "y": y} for x in (1, 5, 9, 13) for y in (1, 4, 7)]}, "points-many"),
     ],
@@ -138,6 +140,8 @@ def test_a_crossing_is_named() -> None:
         (SQUARE, (12, 5), True, ""),
         ([[2, 2], [3, 2], [3, 3]], (2, 2), False, "mask-small"),
         ([[2, 2], [8, 2], [8, 12]], (5, 5), False, "outside"),
+        ([[2.25, 2.1], [8, 2], [8, 9.99], [2, 8]], (5, 5), False, ""),
+        ([[2.125, 2], [8, 2], [8, 8], [2, 8]], (5, 5), False, "decimals"),
     ],
 )
 def test_drawings(

@@ -1,8 +1,9 @@
 """What travels between the engine and a worker: the task of a ticket, the body of an answer.
 
 One pair per stage. Coordinates are pixels of the upright original image, 0 <= x <= width, with at most two
-decimals. A task never says which of its items are known to the engine: known and unknown items have the
-same fields, in an order drawn by lot. Items of a grid are named by their position, 0 first.
+decimals; an answer with more is refused (rule "decimals"), never rounded. A task never says which of its
+items are known to the engine: known and unknown items have the same fields, in an order drawn by lot. Items
+of a grid are named by their position, 0 first.
 
 What a body must be on its own stands here in its types; what it must be for its ticket, in `validation`.
 

@@ -1,22 +1,28 @@
 """Grids with known items hidden among the others, and the gate that they make.
 
 A grid holds items to judge, known bad and known good ones, and items that were decided before and only fill
-it up; their places are drawn by lot and nothing tells them apart. A worker has to mark enough of the known
-bad ones, and not more than a share of the known good ones, nor of all that are not known to be bad.
+it up; their places are drawn by lot and nothing tells them apart. Known items that a worker has seen least
+come first, for one that came again and again would be known to him too. A worker has to mark enough of the
+known bad ones, and not more than a share of the known good ones, nor of all that are not known to be bad.
 
 Source: section 2.4.3 of the thesis (4 known bad of 64, 3 to be found); known good ones are ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from sqlalchemy import Connection, select
 
-from amidst.crowd.plans import Item, Judgement, Plan
-from amidst.crowd.schema import gold
+from amidst.crowd.config import Stage
+from amidst.crowd.plans import Item, Judgement, Plan, Turn
+from amidst.crowd.schema import gold, ticket
+
+REMEMBERED = 50  # tickets back to which known items count as seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +33,47 @@ class Known:
     image_id: int
 
 
+def seen_lately(turn: Turn, stage: Stage) -> Counter[int]:
+    """How often the worker was shown each known item in his last tickets of a stage, however they ended."""
+    rows = turn.connection.execute(
+        select(ticket.c.plan_json)
+        .where(ticket.c.worker_id == turn.worker.id, ticket.c.stage == stage)
+        .order_by(ticket.c.id.desc())
+        .limit(REMEMBERED)
+    )
+    plans = (msgspec.json.decode(row[0], type=Plan) for row in rows)
+    return Counter(item.gold for plan in plans for item in plan.items if item.gold)
+
+
 def draw(
-    connection: Connection,
+    turn: Turn,
     kind: str,
     number: int,
     lot: np.random.Generator,
     category_id: int | None = None,
     *,
+    seen: Mapping[int, int],
     beside: Sequence[Known] = (),
 ) -> list[Known]:
-    """Known items of a kind, by lot, of images that differ from each other and from those `beside`, as far
-    as there are; fewer if there are no more.
+    """Known items of a kind, least seen first, then by lot, of images that differ from each other and from
+    those `beside` where there is a choice; fewer if there are no more.
     """
     query = select(gold.c.id, gold.c.image_id).where(gold.c.kind == kind, gold.c.state == "active")
     if category_id is not None:
         query = query.where(gold.c.category_id == category_id)
-    rows = [Known(*row) for row in connection.execute(query.order_by(gold.c.id))]
+    rows = [Known(*row) for row in turn.connection.execute(query.order_by(gold.c.id))]
     shuffled = [rows[index] for index in lot.permutation(len(rows))]
-    seen = {known.image_id for known in beside}
-    first: list[Known] = []
-    second: list[Known] = []
-    for known in shuffled:
-        (second if known.image_id in seen else first).append(known)
-        seen.add(known.image_id)
-    return (first + second)[:number]
+    waiting = sorted(shuffled, key=lambda known: seen.get(known.id, 0))
+    images = {known.image_id for known in beside}
+    drawn: list[Known] = []
+    while waiting and len(drawn) < number:
+        least = seen.get(waiting[0].id, 0)
+        as_new = (known for known in waiting if seen.get(known.id, 0) == least)
+        chosen = next((known for known in as_new if known.image_id not in images), waiting[0])
+        waiting.remove(chosen)
+        images.add(chosen.image_id)
+        drawn.append(chosen)
+    return drawn
 
 
 def mix(

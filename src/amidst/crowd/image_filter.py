@@ -27,8 +27,9 @@ def offer(turn: Turn) -> Offer | NoWork:
     if not found:
         return NoWork(reason="nothing_open")
     lot = turn.campaign.lot("filter", turn.worker.id, found[0].id, turn.now)
-    bad = grids.draw(turn.connection, "iconic", config.known_iconic, lot)
-    good = grids.draw(turn.connection, "not_iconic", config.known_good, lot, beside=bad)
+    seen = grids.seen_lately(turn, "image_filter")
+    bad = grids.draw(turn, "iconic", config.known_iconic, lot, seen=seen)
+    good = grids.draw(turn, "not_iconic", config.known_good, lot, seen=seen, beside=bad)
     if len(bad) < config.known_iconic or len(good) < config.known_good:
         return NoWork(reason="no_gold")
     judged = [Item("image", one.ref_id, one.id) for one in found]

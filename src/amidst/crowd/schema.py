@@ -162,6 +162,7 @@ ticket = Table(
         sqlite_where=text("state = 'leased'"),
         postgresql_where=text("state = 'leased'"),
     ),
+    Index("ix_ticket_latest", "worker_id", "stage", "id"),
     Index(
         "ix_ticket_held",
         "worker_id",

@@ -16,6 +16,10 @@ from amidst.coco import masks
 from amidst.coco.records import Rle
 
 Bits = npt.NDArray[np.bool_]
+TRIES = 8
+NUDGE = 0.02  # share of its size by which a mask may grow or shrink unnoticed
+MARGIN = 32  # pixels around a mask into which it may grow
+SAME = 0.9  # overlap below which a mask would no longer be the same
 STEPS = 40  # a spoiling grows by one step until it is poor enough
 
 
@@ -39,6 +43,37 @@ def spoil(truth: Rle, max_iou: float, *, neighbours: Sequence[Rle] = (), min_are
         poor = [index for index in np.argsort(-overlap, kind="stable") if overlap[index] <= max_iou]
         found += [neighbours[index] for index in poor[:1]]
     return found
+
+
+def nudged(mask: Rle, lot: np.random.Generator) -> Rle:
+    """The same mask a little larger or smaller and moved by less than a pixel: as good or as poor as before,
+    but not the same pixels. A mask that is too small to bear it comes back as it is.
+    """
+    bits = masks.decode([mask])[0].astype(bool)
+    if not bits.any():
+        return mask
+    for _ in range(TRIES):
+        made = masks.encode(
+            _resampled(bits, 1 + lot.uniform(-NUDGE, NUDGE), *lot.uniform(-0.7, 0.7, 2))[None]
+        )[0]
+        if made != mask and masks.iou([made], [mask])[0, 0] >= SAME:
+            return made
+    return mask
+
+
+def _resampled(bits: Bits, scale: float, down: float, across: float) -> Bits:
+    """Scaled about the middle of its box and moved, each pixel from its nearest one."""
+    top, bottom, left, right = _box(bits)
+    rows = np.arange(max(0, top - MARGIN), min(bits.shape[0], bottom + MARGIN))
+    columns = np.arange(max(0, left - MARGIN), min(bits.shape[1], right + MARGIN))
+    middle_y, middle_x = (top + bottom - 1) / 2, (left + right - 1) / 2
+    from_y = np.rint((rows - middle_y - down) / scale + middle_y).astype(int).clip(rows[0], rows[-1])
+    from_x = (
+        np.rint((columns - middle_x - across) / scale + middle_x).astype(int).clip(columns[0], columns[-1])
+    )
+    moved = np.zeros_like(bits)
+    moved[np.ix_(rows, columns)] = bits[np.ix_(from_y, from_x)]
+    return moved
 
 
 def _first_poor(bits: Bits, make: Callable[[Bits, int], Bits], max_iou: float, min_area: int) -> Bits | None:

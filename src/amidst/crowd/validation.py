@@ -35,6 +35,7 @@ from amidst.crowd.outlines import covered, first_crossing, rasterise
 from amidst.errors import AnswerError, DataError
 
 MAX_BYTES, MAX_BYTES_DRAWN = 256_000, 2_000_000
+DECIMALS = 2  # of a coordinate, in pixels
 DRAWN: frozenset[Stage] = frozenset({"segmentation", "training", "crowd_regions"})
 
 
@@ -94,7 +95,7 @@ def check_labelling(body: LabellingBody, panels: Iterable[Panel], image: ImageRe
                 )
             if number > 1:
                 raise AnswerError(f"category {category_id} has two icons", rule="icon-twice")
-        _check_inside([(icon.x, icon.y) for icon in panel.icons], image)
+        _check_places([(icon.x, icon.y) for icon in panel.icons], image)
 
 
 def check_spotting(body: SpottingBody, image: ImageRef, config: SpottingConfig) -> None:
@@ -109,7 +110,7 @@ def check_spotting(body: SpottingBody, image: ImageRef, config: SpottingConfig) 
     if body.more_than_10 and number < config.max_points:
         raise AnswerError(f'"more than 10" goes with {config.max_points} points', rule="more-than-10")
     xy = np.array([(point.x, point.y) for point in body.points]).reshape(-1, 2)
-    _check_inside([(point.x, point.y) for point in body.points], image)
+    _check_places([(point.x, point.y) for point in body.points], image)
     apart = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1)) + np.eye(number) * 1e9
     if number > 1 and apart.min() < config.min_distance_px:
         i, j = np.unravel_index(apart.argmin(), apart.shape)
@@ -170,7 +171,7 @@ def drawn_mask(
     target and the worker has not confirmed that.
     """
     for part in body.parts:
-        _check_inside(part.points, image)
+        _check_places(part.points, image)
     mask = rasterise(body.parts, (image.height, image.width))
     area = int(masks.area([mask])[0])
     if area < config.min_area:
@@ -237,8 +238,13 @@ def _crossing(points: tuple[tuple[float, float], ...]) -> tuple[float, float] | 
     return first_crossing(points)
 
 
-def _check_inside(points: Sequence[tuple[float, float]], image: ImageRef) -> None:
+def _check_places(points: Sequence[tuple[float, float]], image: ImageRef) -> None:
+    """Inside the image, with no more decimals than anyone can point at; rounding is the client's."""
     for x, y in points:
+        if round(x, DECIMALS) != x or round(y, DECIMALS) != y:
+            raise AnswerError(
+                f"({x!r}, {y!r}) has more than {DECIMALS} decimals; round coordinates", rule="decimals"
+            )
         if not (0 <= x <= image.width and 0 <= y <= image.height):
             raise AnswerError(
                 f"({x:g}, {y:g}) lies outside the image of {image.width} x {image.height}", rule="outside"

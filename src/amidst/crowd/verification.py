@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Select, Table, insert, select
 
 from amidst.coco import masks
@@ -20,6 +21,7 @@ from amidst.crowd.plans import Filed, Item, Judgement, Offer, Plan, StageWork, T
 from amidst.crowd.results import NoWork
 from amidst.crowd.schema import answer, category, gold, image
 from amidst.crowd.schema_chain import cell, crowd_region, mask_vote, segmentation
+from amidst.crowd.spoiling import nudged
 from amidst.crowd.units import Free
 from amidst.crowd.validation import check_positions
 
@@ -33,9 +35,10 @@ def offer(turn: Turn) -> Offer | NoWork:
     if not first:
         return NoWork(reason="nothing_open")
     lot = turn.campaign.lot("grid", turn.worker.id, first[0].id, turn.now)
+    seen = grids.seen_lately(turn, "verification")
     for category_id in (first[0].category_id, None):
-        bad = grids.draw(turn.connection, "known_bad", config.known_bad, lot, category_id)
-        good = grids.draw(turn.connection, "known_good", config.known_good, lot, category_id, beside=bad)
+        bad = grids.draw(turn, "known_bad", config.known_bad, lot, category_id, seen=seen)
+        good = grids.draw(turn, "known_good", config.known_good, lot, category_id, seen=seen, beside=bad)
         if len(bad) == config.known_bad and len(good) == config.known_good:
             break
     else:
@@ -56,9 +59,10 @@ def offer(turn: Turn) -> Offer | NoWork:
 def task(turn: Turn, plan: Plan) -> VerificationTask:
     """The masks, all in the same form whatever they are."""
     shown: dict[tuple[str, int], GridMask] = {}
+    lot = turn.campaign.lot("shown", *(item.ref for item in plan.items))
     for kind in {item.kind for item in plan.items}:
         refs = [item.ref for item in plan.items if item.kind == kind]
-        shown |= {(kind, ref): mask for ref, mask in _read(turn, kind, refs).items()}
+        shown |= {(kind, ref): mask for ref, mask in _read(turn, kind, refs, lot).items()}
     return VerificationTask(items=tuple(shown[item.kind, item.ref] for item in plan.items))
 
 
@@ -110,9 +114,12 @@ def _fillers(turn: Turn, number: int, category_id: int | None) -> list[Item]:
     return [Item("segmentation", row[0]) for row in turn.connection.execute(query)]
 
 
-def _read(turn: Turn, kind: str, refs: list[int]) -> dict[int, GridMask]:
-    rows = turn.connection.execute(_query(kind).where(_table(kind).c.id.in_(refs))).all()
+def _read(turn: Turn, kind: str, refs: list[int], lot: np.random.Generator) -> dict[int, GridMask]:
+    table = _table(kind)
+    rows = turn.connection.execute(_query(kind).where(table.c.id.in_(refs)).order_by(table.c.id)).all()
     rles = [Rle((row.height, row.width), row.rle) for row in rows]
+    if kind == "gold":  # the same pixels in two tickets would tell that a mask is known
+        rles = [nudged(rle, lot) for rle in rles]
     boxes = masks.boxes(rles)
     side = turn.campaign.config.verification.crop
     return {

@@ -18,6 +18,7 @@ import msgspec
 
 from amidst.apps.cli.crowd_client import Client, Reply
 from amidst.apps.server.limits import MICRO
+from amidst.apps.server.media_links import Picture
 from amidst.crowd.config import Stage
 from amidst.crowd.results import Receipt, Ticket
 from amidst.crowd.simulated_answers import Memory, Turn, answer, turn_rng
@@ -53,17 +54,32 @@ class Clock:
         return self.now
 
 
+Eyes = Callable[[Mapping[str, Picture]], dict[int, WorldImage]]
+"""What is seen at the links of a ticket, by the names that images have in it."""
+
+
 class Leased(msgspec.Struct):
     """The reply to a lease."""
 
     ticket: Ticket | None
+    media: dict[str, Picture] = {}
     reason: str = ""
     retry_at: int | None = None
 
 
+@dataclass(frozen=True)
+class Work:
+    """The ticket in hand, what is seen in it, what will be sent for it and how often it was tried."""
+
+    ticket: Ticket
+    images: Mapping[int, WorldImage]
+    turn: Turn
+    tries: int
+
+
 @dataclass
 class Seat:
-    """A worker at work. work: the ticket in hand, what will be sent for it and how often it was tried.
+    """A worker at work.
 
     closed_until: by stage, when to ask again. seen: the change after which it asked in vain.
     """
@@ -71,7 +87,7 @@ class Seat:
     worker: SimulatedWorker
     token: str
     stages: Sequence[Stage]
-    work: tuple[Ticket, Turn, int] | None = None
+    work: Work | None = None
     done: int = 0
     previous: dict[str, Any] = field(default_factory=dict)
     closed_until: dict[Stage, int] = field(default_factory=dict)
@@ -102,12 +118,12 @@ class Driver:
         clock: Clock,
         sweep: Callable[[], int],
         seats: Sequence[Seat],
-        images: Mapping[int, WorldImage],
+        eyes: Eyes,
         seed: int,
         report: Callable[[Tally], None],
     ) -> None:
         self._client, self._clock, self._sweep = client, clock, sweep
-        self._seats, self._images, self._seed, self._report = seats, images, seed, report
+        self._seats, self._eyes, self._seed, self._report = seats, eyes, seed, report
         self._queue: list[tuple[int, int]] = []
         self._quiet: dict[Stage, int] = {}
         self._begin, self._next_sweep = clock.now, clock.now + SWEEP
@@ -173,7 +189,7 @@ class Driver:
     def _send(self, seat: Seat) -> int | None:
         """Submit what is in hand. Microseconds until the seat acts again, None when its hands are free."""
         assert seat.work is not None
-        ticket, turn, tries = seat.work
+        ticket, turn, tries = seat.work.ticket, seat.work.turn, seat.work.tries
         body = {
             "token": ticket.token,
             "idem_key": f"ticket-{ticket.id}-{tries}",
@@ -183,7 +199,7 @@ class Driver:
         reply = self._call("POST", f"/api/tickets/{ticket.id}/submit", seat, body)
         if reply.status == 429:
             return reply.wait
-        seat.work = None
+        images, seat.work = seat.work.images, None
         if reply.status == 409:
             self.tally.late += 1
             return None
@@ -197,7 +213,7 @@ class Driver:
         self._wake()
         if receipt.status == "look_again":
             memory = self._memory(seat, ticket.stage, turn.body)
-            return self._take(seat, ticket, memory, tries + 1)
+            return self._take(seat, ticket, images, memory, tries + 1)
         seat.done += 1
         seat.previous[ticket.stage] = turn.body
         return None
@@ -216,19 +232,22 @@ class Driver:
                 return reply.wait
             found = msgspec.json.decode(_good(reply), type=Leased)
             if found.ticket is not None:
-                return self._take(seat, found.ticket, self._memory(seat, found.ticket.stage), 0)
+                memory = self._memory(seat, found.ticket.stage)
+                return self._take(seat, found.ticket, self._eyes(found.media), memory, 0)
             seat.closed_until[stage] = max(found.retry_at or 0, now + IDLE)
             self._quiet[stage] = now + QUIET
         return min(later) - now if later else None
 
-    def _take(self, seat: Seat, ticket: Ticket, memory: Memory, tries: int) -> int:
+    def _take(
+        self, seat: Seat, ticket: Ticket, images: Mapping[int, WorldImage], memory: Memory, tries: int
+    ) -> int:
         """Do the work of a ticket; microseconds until it is sent, or until the worker is back."""
         rng = turn_rng(self._seed, seat.worker, ticket.id, tries)
-        turn = answer(ticket.task, self._images, seat.worker, rng, memory)
+        turn = answer(ticket.task, images, seat.worker, rng, memory)
         if turn.leaves:
             self.tally.left += 1
             return AWAY
-        seat.work = (ticket, turn, tries)
+        seat.work = Work(ticket, images, turn, tries)
         return int(turn.seconds * MICRO)
 
     def _memory(self, seat: Seat, stage: Stage, earlier: Any = None) -> Memory:

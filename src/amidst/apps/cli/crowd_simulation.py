@@ -1,7 +1,8 @@
 """The parts of a simulated campaign: the world, its folder, the server with a clock, the workers' seats.
 
 The server is the one that `serve` runs, on a free port of this machine, with a clock that the simulation
-sets. All chance is drawn from the seed. Only tokens are random, and nothing depends on them.
+sets. What a worker sees in a picture is known from its content, which a link tells to who has its key. All
+chance is drawn from the seed. Only tokens are random, and nothing depends on them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from amidst.apps.server.background import Background, background
 from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
 from amidst.apps.server.installation import load_secrets
 from amidst.apps.server.limits import MICRO
+from amidst.apps.server.media_links import MediaLinks, Picture
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import write_atomically
 from amidst.crowd import engine
@@ -75,9 +77,10 @@ class Simulation:
     config: CampaignConfig
     place: Place
     clock: Clock = field(default_factory=lambda: Clock(BEGIN))
-    images: dict[int, WorldImage] = field(default_factory=dict)
+    images: dict[str, WorldImage] = field(default_factory=dict)
     gold_ids: list[int] = field(default_factory=list)
     store: Store | None = None
+    links: MediaLinks | None = None
 
     @classmethod
     def make(
@@ -125,7 +128,9 @@ class Simulation:
         ids = crowd_campaigns.create(
             self.place, self.config, categories, taken, known, at=self.clock(), secret=secret
         )
-        self.images = dict(zip(ids, (*self.world.images, *(image for image, _ in self.golds)), strict=True))
+        true = (*self.world.images, *(image for image, _ in self.golds))
+        contents = [one.sha256 or "" for one in (*taken, *known)]
+        self.images = dict(zip(contents, true, strict=True))
         self.gold_ids = ids[len(taken) :]
 
     def run(self, report: Callable[[Tally], None]) -> tuple[CocoDataset, Tally]:
@@ -136,18 +141,24 @@ class Simulation:
             self._vouch(client, owner)
             seats = self._seats(client, owner)
             driver = Driver(
-                client, self.clock, lambda: self._sweep(server), seats, self.images, self.seed, report
+                client, self.clock, lambda: self._sweep(server), seats, self._see, self.seed, report
             )
             tally = driver.run()
             made = client.call("GET", "/api/export", owner)
             client.close()
             return CocoDataset.from_json(made.content), tally
 
+    def _see(self, media: Mapping[str, Picture]) -> dict[int, WorldImage]:
+        """What a person sees at these links, told by the key under which they were made."""
+        assert self.links is not None
+        return {int(name): self.images[self.links.content_of(picture)] for name, picture in media.items()}
+
     @asynccontextmanager
     async def _opening(self) -> AsyncIterator[FastAPI]:
         async with opened(self.place, durable=False) as store:
             self.store = store
             secrets = load_secrets(self.place.folder)
+            self.links = MediaLinks(self.place.media, secrets.links, self.clock)
             config = ServerConfig(sweep_s=0, accounts=LONG_SESSIONS)
             yield create_app(store, self.place.media, self.clock, secrets, config)
 

@@ -26,14 +26,23 @@ def hash_token(token: str) -> str:
 
 def sign(key: bytes, *words: str) -> str:
     """Signature of a claim, 32 URL-safe characters (192 bits of HMAC-SHA256)."""
-    digest = hmac.new(key, digestmod=hashlib.sha256)
-    for word in words:
-        data = word.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(4, "big") + data)
-    return base64.urlsafe_b64encode(digest.digest()[:TOKEN_BYTES]).decode("ascii")
+    return base64.urlsafe_b64encode(_digest(key, "signature", *words)[:TOKEN_BYTES]).decode("ascii")
 
 
 def is_signed(key: bytes, signature: str, *words: str) -> bool:
     """Whether `signature` is the one of this claim."""
     given = signature.encode("utf-8", "surrogatepass")
     return hmac.compare_digest(given, sign(key, *words).encode("ascii"))
+
+
+def pad(key: bytes, length: int, *words: str) -> bytes:
+    """At most 32 bytes that belong to these words; without the key they look random."""
+    return _digest(key, "pad", *words)[:length]
+
+
+def _digest(key: bytes, *words: str) -> bytes:
+    digest = hmac.new(key, digestmod=hashlib.sha256)
+    for word in words:
+        data = word.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(4, "big") + data)
+    return digest.digest()

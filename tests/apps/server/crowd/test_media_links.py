@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from amidst.apps.server.headers import FILE_POLICY
 from amidst.apps.server.limits import MICRO
+from amidst.apps.server.media_links import MediaLinks, Picture
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,15 @@ def test_the_address_stays_while_the_ticket_lives(site: Any) -> None:
     assert again["media"] == first["media"]
 
 
+def test_who_has_the_key_reads_the_content_of_a_link(site: Any, link: tuple[str, str]) -> None:
+    links = MediaLinks(site.media, site.secrets.links, lambda: site.clock[0])
+    sha256 = links.content_of(Picture(*link))
+    stored = site.media.find(sha256, "256")
+    assert stored.read_bytes() == site.client.get(f"{link[0]}/256?{link[1]}").content
+    other = MediaLinks(site.media, b"k" * 32, lambda: site.clock[0])
+    assert site.media.find(other.content_of(Picture(*link)), "256") is None
+
+
 def test_a_link_dies_with_its_ticket(site: Any, link: tuple[str, str]) -> None:
     now = site.clock[0]
     site.clock[0] += 5 * 3600 * MICRO
@@ -77,6 +87,7 @@ def test_a_link_dies_with_its_ticket(site: Any, link: tuple[str, str]) -> None:
     ("name", "value"),
     [
         ("for", "ticket-2"),
+        ("for", "ticket-1025"),
         ("until", "99999999999"),
         ("until", "9" * 13),
         ("until", "x"),
@@ -89,9 +100,10 @@ def test_no_part_of_a_link_can_be_changed(site: Any, link: tuple[str, str], name
     assert site.client.get(f"{link[0]}/256?{urlencode(access)}").status_code == 403
 
 
-def test_a_link_opens_one_picture(site: Any, link: tuple[str, str]) -> None:
-    other = next(path.name for path in site.media.folder.glob("*/*") if path.name not in link[0])
-    assert site.client.get(f"/media/{other}/256?{link[1]}").status_code == 403
+def test_a_link_opens_one_picture_and_does_not_name_its_content(site: Any, link: tuple[str, str]) -> None:
+    for path in site.media.folder.glob("*/*"):
+        assert path.name not in link[0]
+        assert site.client.get(f"/media/{path.name}/256?{link[1]}").status_code == 403
     assert site.client.get(f"{link[0]}/512?{link[1]}").status_code == 404
 
 

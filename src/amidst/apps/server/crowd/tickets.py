@@ -23,7 +23,7 @@ from amidst.apps.server.crowd.pictures import Pictures
 from amidst.apps.server.crowd.settings import Settings
 from amidst.apps.server.errors import Refusal, reply
 from amidst.apps.server.foundation import Id
-from amidst.apps.server.limits import MICRO, Limiter, Rate
+from amidst.apps.server.limits import Limiter, Rate
 from amidst.config import Config
 from amidst.crowd import engine
 from amidst.crowd.bodies import Client
@@ -170,9 +170,8 @@ class TicketRoutes:
 
     async def _shown(self, ticket: Ticket) -> Response:
         lease = (await self._settings.get()).lease
-        until = ticket.issued_at + int(lease.limit_s * MICRO)
-        pictures = await self._pictures.of_task(ticket.task, f"ticket-{ticket.id}", until)
-        return reply({"ticket": ticket, "media": pictures})
+        shown, links = await self._pictures.of_ticket(ticket, lease.limit_s)
+        return reply({"ticket": shown, "media": links})
 
 
 def _conflict(conflict: Conflict) -> Response:

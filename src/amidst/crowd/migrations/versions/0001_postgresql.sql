@@ -54,12 +54,6 @@ CREATE TABLE outbox (
     CONSTRAINT pk_outbox PRIMARY KEY (id),
     CONSTRAINT uq_outbox_unique_token UNIQUE (unique_token)
 );
-CREATE TABLE rate_bucket (
-    key TEXT NOT NULL,
-    tokens FLOAT(53) NOT NULL,
-    updated_at BIGINT NOT NULL,
-    CONSTRAINT pk_rate_bucket PRIMARY KEY (key)
-);
 CREATE TABLE supercategory (
     id BIGSERIAL NOT NULL,
     name TEXT NOT NULL,
@@ -114,18 +108,6 @@ CREATE TABLE audit (
     CONSTRAINT fk_audit_worker_id FOREIGN KEY(worker_id) REFERENCES worker (id)
 );
 CREATE INDEX ix_audit_time ON audit (created_at);
-CREATE TABLE blob (
-    id BIGSERIAL NOT NULL,
-    image_id BIGINT NOT NULL,
-    variant TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    media_type TEXT NOT NULL,
-    bytes BIGINT NOT NULL,
-    path TEXT NOT NULL,
-    CONSTRAINT pk_blob PRIMARY KEY (id),
-    CONSTRAINT uq_blob_image_id_variant UNIQUE (image_id, variant),
-    CONSTRAINT fk_blob_image_id FOREIGN KEY(image_id) REFERENCES image (id)
-);
 CREATE TABLE category (
     id BIGINT NOT NULL,
     name TEXT NOT NULL,
@@ -212,6 +194,7 @@ CREATE TABLE ticket (
     CONSTRAINT fk_ticket_worker_id FOREIGN KEY(worker_id) REFERENCES worker (id)
 );
 CREATE INDEX ix_ticket_held ON ticket (worker_id, stage) WHERE state = 'leased';
+CREATE INDEX ix_ticket_latest ON ticket (worker_id, stage, id);
 CREATE INDEX ix_ticket_live ON ticket (expires_at) WHERE state = 'leased';
 CREATE TABLE void (
     id BIGSERIAL NOT NULL,
