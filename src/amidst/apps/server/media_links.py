@@ -4,9 +4,9 @@
 
 The name is the hash of the content under a pad of its own (HMAC over whom the link is for and its end): the
 server reads it without a table, and nobody else can tell that two links show the same picture, for a known
-image would be found out by its repetition. The signature covers the name, whom the link is for and when it ends: a
-link opens one picture and dies with its ticket. The address stays the same while the ticket lives: browsers
-keep what they have.
+image would be found out by its repetition. The signature covers the name, whom the link is for and when it
+ends: a link opens one picture and dies with its ticket. The address stays the same while the ticket lives:
+browsers keep what they have.
 """
 
 from __future__ import annotations
