@@ -5,10 +5,11 @@
 /** @typedef {{id: number, name: string, icon: string, definition: string}} CategoryRef */
 /** @typedef {{size: [number, number], counts: string | number[]}} Rle size: height, width; down the columns, zeros first */
 /** @typedef {{points: Xy[], hole: boolean}} Part a closed outline without the repeated last vertex */
+/** @typedef {{super: string, categories: CategoryRef[], icon: string}} Panel */
 
 /** @typedef {{type: "category_votes", candidates: {id: number, name: string, supercategory: string}[]}} BallotTask */
 /** @typedef {{type: "image_filter", items: ImageRef[]}} FilterTask */
-/** @typedef {{type: "labelling", image: ImageRef, panels: {super: string, categories: CategoryRef[]}[]}} LabellingTask */
+/** @typedef {{type: "labelling", image: ImageRef, panels: Panel[]}} LabellingTask */
 /** @typedef {{type: "spotting", image: ImageRef, category: CategoryRef, prior_xy: Xy, max_points: number}} SpottingTask */
 /** @typedef {{type: "segmentation", image: ImageRef, category: CategoryRef, target_xy: Xy, masks: Rle[]}} SegmentationTask */
 /**

@@ -5,6 +5,11 @@ import { showStages } from "./work_list.js";
 
 /** @type {Record<string, () => Promise<{screen: import("./types.js").Screen<any>}>>} */
 const SCREENS = {
+  image_filter: () => import("./screen_image_filter.js"),
+  verification: () => import("./screen_verification.js"),
+  labelling: () => import("./screen_labelling.js"),
+  captions: () => import("./screen_captions.js"),
+  category_votes: () => import("./screen_category_votes.js"),
   spotting: () => import("./screen_spotting.js"),
 };
 

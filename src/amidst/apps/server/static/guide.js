@@ -1,0 +1,38 @@
+// What a worker should know of a stage, beside the work; it can be put away, and stays away.
+
+import { element, keycaps } from "./page.js";
+
+const HIDDEN = "guide-hidden";
+
+/**
+ * @param {string} title
+ * @param {string} lead
+ * @param {{name: string, what: string, keys?: string, pictures?: Element[]}[]} cases
+ */
+export function makeGuide(title, lead, cases) {
+  const aside = element(
+    "aside",
+    { class: "guide", "aria-label": "What to do", tabindex: 0 },
+    element("h2", {}, title),
+    element("p", {}, lead),
+    ...cases.map(({ name, what, keys, pictures = [] }) =>
+      element(
+        "section",
+        { class: "case" },
+        element("h3", {}, name, keys && " ", keys && keycaps(keys)),
+        pictures.length > 0 && element("div", { class: "examples" }, ...pictures),
+        element("p", { class: "hint" }, what),
+      ),
+    ),
+  );
+  const button = element("button", { type: "button", title: "What to do, with examples", onclick: () => show(aside.hidden === true) }, "Guide");
+  /** @param {boolean} open */
+  function show(open) {
+    aside.hidden = !open;
+    button.setAttribute("aria-pressed", String(open));
+    if (open) localStorage.removeItem(HIDDEN);
+    else localStorage.setItem(HIDDEN, "yes");
+  }
+  show(localStorage.getItem(HIDDEN) === null);
+  return { aside, button };
+}
