@@ -50,6 +50,7 @@ from amidst.crowd.config import CampaignConfig, Stage
 from amidst.crowd.results import NoWork, Receipt
 from amidst.crowd.schema import answer, category, qualification
 from amidst.crowd.store import Store, open_store
+from amidst.crowd.vocabulary import definition_of
 from amidst.curation.selection import Proposal
 from amidst.data import sample_dir
 
@@ -141,7 +142,7 @@ async def fill(store: Store, media: MediaStore) -> dict[int, int]:
     dataset = CocoDataset.load(sample_dir() / "annotations" / "train.json")
     await engine.create_campaign(store, CONFIG, now(), secret="5e" * 32)
     await engine.add_categories(store, [
-        NewCategory(id=one.id, name=one.name, supercategory=group, icon=one.name)
+        NewCategory(id=one.id, name=one.name, supercategory=group, definition=definition_of(one.name))
         for group, members in icon_groups().items() for one in members
     ])  # fmt: skip
     helper = await engine.add_worker(store, "helper", now(), expert=True)
