@@ -27,7 +27,7 @@ export function diff(before, after) {
 export function apply(before, patch) {
   if ("to" in patch) return patch.to;
   if ("add" in patch) return [...before.slice(0, patch.at), ...patch.add, ...before.slice(patch.at + patch.drop)];
-  if ("at" in patch) return before.with ? before.with(patch.at, apply(before[patch.at], patch.by)) : replaced(before, patch.at, apply(before[patch.at], patch.by));
+  if ("at" in patch) return before.with(patch.at, apply(before[patch.at], patch.by));
   const after = { ...before, ...patch.set };
   for (const name of patch.cut) delete after[name];
   for (const [name, inner] of Object.entries(patch.by)) after[name] = apply(before[name], inner);
@@ -65,13 +65,6 @@ function diffObjects(before, after) {
     else patch.set[name] = value;
   }
   return patch;
-}
-
-/** @param {any[]} list @param {number} at @param {any} value */
-function replaced(list, at, value) {
-  const copy = list.slice();
-  copy[at] = value;
-  return copy;
 }
 
 /** @param {any} value */
