@@ -18,6 +18,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from amidst.errors import AnswerError
+
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 CODES = {
@@ -40,13 +42,20 @@ log = logging.getLogger(__name__)
 
 
 class Refusal(Exception):  # noqa: N818 - reads as what it is
-    """A request that is not answered as asked. headers: further headers of the reply."""
+    """A request that is not answered as asked. headers: further headers of the reply. rule: of an answer that
+    was broken, for a page that can help to mend it.
+    """
 
     def __init__(
-        self, status: int, message: str, code: str = "", headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        message: str,
+        code: str = "",
+        headers: Mapping[str, str] | None = None,
+        rule: str = "",
     ) -> None:
         super().__init__(message)
-        self.status, self.message = status, message
+        self.status, self.message, self.rule = status, message, rule
         self.code = code or CODES.get(status, "error")
         self.headers = dict(headers or {})
 
@@ -68,8 +77,10 @@ def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = Non
 def refuse(refusal: Refusal) -> Response:
     """The reply to a refused request."""
     message = " ".join(refusal.message.split())
-    body = {"error": {"code": refusal.code, "message": message}}
-    return reply(body, refusal.status, refusal.headers)
+    error = {"code": refusal.code, "message": message}
+    if refusal.rule:
+        error["rule"] = refusal.rule
+    return reply({"error": error}, refusal.status, refusal.headers)
 
 
 def install(app: FastAPI, translation: Translation) -> None:
@@ -131,6 +142,8 @@ def _translated(status: int, code: str) -> Handler:
         if status >= 500:
             log.error("%s %s: %s", request.method, request.url.path, error)
         headers = {"Retry-After": "5"} if status == 503 else None
+        if isinstance(error, AnswerError):
+            return refuse(Refusal(status, error.problem, code, headers, error.rule))
         return refuse(Refusal(status, str(error), code, headers))
 
     return handle

@@ -9,12 +9,14 @@ export class ApiError extends Error {
    * @param {string} code
    * @param {string} message
    * @param {number} retryAfter seconds, 0 if unknown
+   * @param {string} rule of an answer that was broken
    */
-  constructor(status, code, message, retryAfter = 0) {
+  constructor(status, code, message, retryAfter = 0, rule = "") {
     super(message);
     this.status = status;
     this.code = code;
     this.retryAfter = retryAfter;
+    this.rule = rule;
   }
 
   /** Whether the same request may succeed later. */
@@ -94,6 +96,6 @@ async function request(method, path, body, csrf) {
   }
   const reply = await response.json().catch(() => null);
   if (response.ok) return reply;
-  const { code = "error", message = `the server answered ${response.status}` } = reply?.error ?? {};
-  throw new ApiError(response.status, code, message, Number(response.headers.get("Retry-After")) || 0);
+  const { code = "error", rule = "", message = `the server answered ${response.status}` } = reply?.error ?? {};
+  throw new ApiError(response.status, code, message, Number(response.headers.get("Retry-After")) || 0, rule);
 }

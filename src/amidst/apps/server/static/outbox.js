@@ -27,7 +27,7 @@ export async function send(outgoing) {
   } catch (error) {
     if (!(error instanceof ApiError) || error.passing) return { kind: "later", message: error instanceof Error ? error.message : String(error) };
     const gone = error.code === "stale" || error.status === 404;
-    outcome = gone ? { kind: "gone", message: error.message } : { kind: "refused", code: error.code, message: error.message };
+    outcome = gone ? { kind: "gone", message: error.message } : { kind: "refused", code: error.rule || error.code, message: error.message };
   }
   await dropOutgoing(key);
   return outcome;

@@ -11,6 +11,7 @@ const SCREENS = {
   captions: () => import("./screen_captions.js"),
   category_votes: () => import("./screen_category_votes.js"),
   spotting: () => import("./screen_spotting.js"),
+  segmentation: () => import("./screen_segmentation.js"),
 };
 
 const stage = location.pathname.split("/")[2] ?? "";

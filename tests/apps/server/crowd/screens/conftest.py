@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from amidst.apps.server.background import Background, background
 from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
@@ -48,7 +48,7 @@ from amidst.crowd.bodies import (
 from amidst.crowd.campaigns import NewCategory, NewImage
 from amidst.crowd.config import CampaignConfig, Stage
 from amidst.crowd.results import NoWork, Receipt
-from amidst.crowd.schema import answer, category, qualification
+from amidst.crowd.schema import answer, category, qualification, ticket
 from amidst.crowd.store import Store, open_store
 from amidst.crowd.vocabulary import definition_of
 from amidst.curation.selection import Proposal
@@ -58,7 +58,7 @@ sync_api = pytest.importorskip(
     "playwright.sync_api", reason="the pages are tested with Playwright (extra: dev)"
 )
 
-WAIT_MS = 60_000  # an upper bound for slow machines; nothing waits this long by design
+WAIT_MS = 30_000  # an upper bound for slow machines; nothing waits this long by design
 GENEROUS = Rate(count=1_000_000)
 OPEN = ServerConfig(
     sweep_s=0,
@@ -322,6 +322,15 @@ class Site:
     def qualify(self, worker: int) -> None:
         self.run(qualify(self.store, worker))
 
+    def take_back(self) -> None:
+        """All tickets that are out: nobody works any more."""
+
+        def expire(connection: Any) -> None:
+            connection.execute(update(ticket).where(ticket.c.state == "leased").values(expires_at=0))
+
+        self.run(self.store.write(expire))
+        self.run(engine.sweep(self.store, now()))
+
     def answers(self, stage: str) -> list[Any]:
         """Bodies of stored answers of people who came by link, oldest first."""
 
@@ -414,6 +423,8 @@ def visit(browser: Any, site: Site) -> Iterator[Callable[..., Visitor]]:
     yield come
     for visitor in visitors:
         visitor.context.close()
+    for one in {id(visitor.site): visitor.site for visitor in visitors}.values():
+        one.take_back()
     assert [problem for visitor in visitors for problem in visitor.problems] == []
 
 
