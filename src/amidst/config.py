@@ -8,6 +8,8 @@ it by `--set key.path=value` through `override`, and a checkpoint carries it as 
 from __future__ import annotations
 
 import difflib
+import inspect
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -67,6 +69,16 @@ def keys(config: Config) -> list[str]:
         return found
 
     return walk(to_builtins(config), "")
+
+
+def notes(kind: type[Config]) -> dict[str, str]:
+    """The comment behind each field of a configuration class, for forms; none where the source is missing."""
+    try:
+        lines = inspect.getsource(kind).splitlines()
+    except OSError:
+        return {}
+    found = (re.match(r"    (\w+): [^#]*?  # (.+)$", line) for line in lines)
+    return {match[1]: match[2] for match in found if match is not None}
 
 
 def _descend(tree: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from amidst.crowd import units
 from amidst.crowd.bodies import CategoryRef, Panel, Wire
 from amidst.crowd.config import CampaignConfig
+from amidst.crowd.config_check import check_config
 from amidst.crowd.context import Campaign, read_campaign
 from amidst.crowd.schema import (
     campaign,
@@ -65,7 +66,8 @@ class WorkerRecord(Wire, frozen=True):
 
 
 def create_campaign(connection: Connection, config: CampaignConfig, now: int, secret: str) -> None:
-    """Raises UsageError if the database holds one already."""
+    """Raises UsageError if the database holds one already, ConfigError for numbers that make no sense."""
+    check_config(config)
     if connection.execute(select(campaign.c.id)).first() is not None:
         raise UsageError("the database holds a campaign already")
     connection.execute(
@@ -75,7 +77,11 @@ def create_campaign(connection: Connection, config: CampaignConfig, now: int, se
 
 
 def change_config(connection: Connection, config: CampaignConfig) -> None:
-    """Replaces the numbers. Decisions that were drawn keep theirs until their subject is settled again."""
+    """Replaces the numbers. Decisions that were drawn keep theirs until their subject is settled again.
+
+    Raises ConfigError for numbers that make no sense.
+    """
+    check_config(config)
     read_campaign(connection)
     connection.execute(update(campaign).values(config_json=_encoded(config)))
 

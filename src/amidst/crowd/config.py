@@ -155,6 +155,7 @@ class CampaignConfig(Config, frozen=True):
 
     name: str = "dataset"
     version: str = "1.0"
+    hour_cost: float = 0.0  # ours: of an hour of a worker's time, in your currency; 0 counts hours alone
     stages: tuple[Stage, ...] = STAGES
     lease: LeaseConfig = msgspec.field(default_factory=LeaseConfig)
     category_votes: VotesConfig = msgspec.field(default_factory=VotesConfig)

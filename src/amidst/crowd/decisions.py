@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from amidst.crowd.bodies import Wire
 from amidst.crowd.rules import Inputs, Outcome, Rule
@@ -77,6 +78,19 @@ class DecisionRecord(Wire, frozen=True):
 def of_subject(connection: Connection, subject: str) -> list[DecisionRecord]:
     """Why something is as it is, oldest first. subject: "image/3", "cell/7", "segmentation/5", ..."""
     rows = connection.execute(select(decision).where(decision.c.subject == subject).order_by(decision.c.id))
+    return _records(rows)
+
+
+def latest(connection: Connection, rule: str | None, before: int, limit: int) -> list[DecisionRecord]:
+    """Decisions with an id below `before`, newest first. rule: only of this one."""
+    wanted = decision.c.id < before
+    if rule is not None:
+        wanted &= decision.c.rule == rule
+    query = select(decision).where(wanted).order_by(decision.c.id.desc()).limit(limit)
+    return _records(connection.execute(query))
+
+
+def _records(rows: Iterable[Row[Any]]) -> list[DecisionRecord]:
     return [
         DecisionRecord(
             id=row.id,

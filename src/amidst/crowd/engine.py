@@ -15,7 +15,9 @@ import msgspec
 
 from amidst.coco.records import Rle
 from amidst.crowd import campaigns, decisions, golds, leases, submits, voids
-from amidst.crowd.bodies import Client, Task
+from amidst.crowd.activity import ActivityHour
+from amidst.crowd.activity import activity as read_activity
+from amidst.crowd.bodies import Client, Panel, Task
 from amidst.crowd.campaigns import NewCategory, NewImage, WorkerRecord
 from amidst.crowd.config import CampaignConfig, Stage
 from amidst.crowd.context import read_campaign
@@ -24,16 +26,22 @@ from amidst.crowd.doctor import examine
 from amidst.crowd.export import Export
 from amidst.crowd.export import export as read_export
 from amidst.crowd.faults import Fault
-from amidst.crowd.golds import GoldRecord
+from amidst.crowd.golds import DecidedMask, GoldRecord
+from amidst.crowd.outlook import Outlook
+from amidst.crowd.outlook import outlook as read_outlook
+from amidst.crowd.portfolio import ShownAnswer
+from amidst.crowd.portfolio import answers_of as answers_of_worker
 from amidst.crowd.progress import Progress
 from amidst.crowd.progress import progress as read_progress
 from amidst.crowd.results import Conflict, Draft, HeldTicket, NoWork, Receipt, Ticket
+from amidst.crowd.roster import Roster, read_roster
 from amidst.crowd.store import Store
 from amidst.crowd.validation import MAX_BYTES_DRAWN, prepare_drawing
-from amidst.crowd.voids import PreviewDone, VoidEffect
+from amidst.crowd.voids import PreviewDone, VoidEffect, VoidRecord
 from amidst.curation.selection import Proposal
 
 LARGE_DRAWING = 4000  # bytes
+LATEST = 2**53 - 1  # above every id
 
 
 def new_token() -> str:
@@ -67,6 +75,11 @@ async def change_state(store: Store, state: Literal["open", "paused"]) -> None:
 async def add_categories(store: Store, categories: Sequence[NewCategory]) -> None:
     """Adds categories to the panels."""
     await store.write(lambda c: campaigns.add_categories(c, categories))
+
+
+async def categories(store: Store) -> tuple[Panel, ...]:
+    """The active categories, by supercategory."""
+    return await store.read(lambda c: read_campaign(c).panels)
 
 
 async def retire_category(store: Store, category_id: int) -> None:
@@ -211,9 +224,25 @@ async def retire_gold(store: Store, gold_id: int) -> None:
     await store.write(lambda c: golds.retire(c, gold_id))
 
 
-async def list_golds(store: Store) -> list[GoldRecord]:
-    """All known items."""
-    return await store.read(golds.every)
+async def add_decided_gold(store: Store, mask_id: int, *, spoil: bool = True) -> list[int]:
+    """A known item of a mask that verification has decided."""
+    return await store.write(lambda c: golds.add_decided(c, mask_id, spoil))
+
+
+async def list_golds(
+    store: Store, *, kind: str | None = None, state: str | None = None, after: int = 0, limit: int = 1000
+) -> list[GoldRecord]:
+    """Known items, page by page."""
+    return await store.read(lambda c: golds.every(c, kind=kind, state=state, after=after, limit=limit))
+
+
+async def decided_masks(
+    store: Store, state: str, *, category_id: int | None = None, before: int = LATEST, limit: int = 100
+) -> list[DecidedMask]:
+    """Masks that are "accepted" or "discarded", newest first."""
+    return await store.read(
+        lambda c: golds.decided_masks(c, state=state, category_id=category_id, before=before, limit=limit)
+    )
 
 
 # --- taking work out --------------------------------------------------------------------------------------
@@ -240,12 +269,54 @@ async def revert_void(store: Store, void_id: int, now: int) -> VoidEffect:
     return await store.write(lambda c: voids.revert(c, void_id, now))
 
 
+async def list_voids(store: Store, *, before: int = LATEST, limit: int = 100) -> list[VoidRecord]:
+    """Voids, newest first."""
+    return await store.read(lambda c: voids.every(c, before, limit))
+
+
 # --- looking ----------------------------------------------------------------------------------------------
 
 
 async def progress(store: Store) -> Progress:
     """Stages and workers."""
     return await store.read(read_progress)
+
+
+async def outlook(store: Store) -> Outlook:
+    """What is left to do, in judgements, hours and money."""
+    return await store.read(read_outlook)
+
+
+async def activity(store: Store, since: int) -> list[ActivityHour]:
+    """Answers by hour and stage."""
+    return await store.read(lambda c: read_activity(c, since))
+
+
+async def roster(store: Store) -> Roster:
+    """Everybody's figures and flags. Takes a second or more in a large campaign."""
+    return await store.read(read_roster)
+
+
+async def answers_of(
+    store: Store,
+    worker_id: int,
+    now: int,
+    *,
+    stage: Stage | None = None,
+    before: int = LATEST,
+    limit: int = 20,
+) -> list[ShownAnswer]:
+    """One worker's answers with what was shown, newest first."""
+    return await store.read(
+        lambda c: answers_of_worker(c, worker_id, now, stage=stage, before=before, limit=limit)
+    )
+
+
+async def latest_decisions(
+    store: Store, *, rule: str | None = None, before: int = LATEST, limit: int = 100
+) -> list[DecisionRecord]:
+    """Automatic steps, newest first."""
+    return await store.read(lambda c: decisions.latest(c, rule, before, limit))
 
 
 async def list_decisions(store: Store, subject: str) -> list[DecisionRecord]:

@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from amidst.coco import masks
 from amidst.coco.records import Rle
-from amidst.crowd.bodies import Wire
+from amidst.crowd.bodies import ImageRef, Wire
 from amidst.crowd.context import read_campaign, read_image
-from amidst.crowd.schema import category, gold
+from amidst.crowd.schema import answer, category, gold, gold_result, image, unit, worker
+from amidst.crowd.schema_chain import cell, mask_vote, segmentation
 from amidst.crowd.spoiling import spoil
 from amidst.errors import DataError, UnknownRecord
 
 
 class GoldRecord(Wire, frozen=True):
-    """A known item. kind: known_bad, known_good, training (masks); iconic, not_iconic (images)."""
+    """A known item. kind: known_bad, known_good, training (masks); iconic, not_iconic (images).
+
+    right, wrong: what workers said of it at their first try.
+    """
 
     id: int
     kind: str
-    image_id: int
-    category_id: int | None
+    image: ImageRef
+    category: int | None
+    mask: Rle | None
     source: str
     state: str
+    right: int
+    wrong: int
+
+
+class DecidedMask(Wire, frozen=True):
+    """A mask that workers have decided. good, bad: votes. known: it is a known item already."""
+
+    id: int
+    image: ImageRef
+    category: int
+    mask: Rle
+    state: str
+    worker: int
+    display: str
+    good: int
+    bad: int
+    known: bool
 
 
 def add_mask(
@@ -33,10 +55,10 @@ def add_mask(
     UnknownRecord, or DataError for a mask of another size, or one that is too small.
     """
     config = read_campaign(connection).config
-    image = read_image(connection, image_id)
+    shown = read_image(connection, image_id)
     if connection.execute(select(category.c.id).where(category.c.id == category_id)).first() is None:
         raise UnknownRecord(f"there is no category {category_id}")
-    size_hw = (image.height, image.width)
+    size_hw = (shown.height, shown.width)
     mask = masks.from_segmentation(rle, size_hw)
     if int(masks.area([mask])[0]) < config.segmentation.min_area:
         raise DataError("the mask is too small", record=f"image {image_id}", rule="mask-small")
@@ -86,17 +108,119 @@ def retire(connection: Connection, gold_id: int) -> None:
         raise UnknownRecord(f"there is no known item {gold_id}")
 
 
-def every(connection: Connection) -> list[GoldRecord]:
-    """All known items, in order of id."""
-    rows = connection.execute(select(gold).order_by(gold.c.id))
+def add_decided(connection: Connection, mask_id: int, spoiled: bool) -> list[int]:
+    """A mask that verification has decided becomes a known one: good and for training, or bad; the ids.
+
+    Raises UnknownRecord, or DataError where it is not decided or is known already.
+    """
+    source = f"segmentation/{mask_id}"
+    row = connection.execute(_DECIDED.where(segmentation.c.id == mask_id)).first()
+    if row is None or row.state not in ("accepted", "discarded"):
+        raise UnknownRecord(f"there is no decided mask {mask_id}")
+    if connection.execute(select(gold.c.id).where(gold.c.source == source)).first() is not None:
+        raise DataError("it is a known item already", record=source, rule="gold-twice")
+    rle = Rle((row.height, row.width), row.rle)
+    if row.state == "accepted":
+        return add_mask(connection, row.image_id, row.category_id, rle, source, spoiled)
+    values = {"kind": "known_bad", "image_id": row.image_id, "category_id": row.category_id}
+    made = connection.execute(insert(gold).returning(gold.c.id), {**values, "rle": row.rle, "source": source})
+    return [made.scalar_one()]
+
+
+def every(
+    connection: Connection, *, kind: str | None, state: str | None, after: int, limit: int
+) -> list[GoldRecord]:
+    """Known items with an id above `after`, in order of id. kind, state: only these."""
+    wanted = gold.c.id > after
+    if kind is not None:
+        wanted &= gold.c.kind == kind
+    if state is not None:
+        wanted &= gold.c.state == state
+    rows = connection.execute(
+        select(gold, image.c.width, image.c.height)
+        .join(image, image.c.id == gold.c.image_id)
+        .where(wanted)
+        .order_by(gold.c.id)
+        .limit(limit)
+    ).all()
+    said = _said(connection, [row.id for row in rows])
     return [
         GoldRecord(
             id=row.id,
             kind=row.kind,
-            image_id=row.image_id,
-            category_id=row.category_id,
+            image=ImageRef(id=row.image_id, width=row.width, height=row.height),
+            category=row.category_id,
+            mask=None if row.rle is None else Rle((row.height, row.width), row.rle),
             source=row.source,
             state=row.state,
+            right=said.get((row.id, True), 0),
+            wrong=said.get((row.id, False), 0),
         )
         for row in rows
     ]
+
+
+def decided_masks(
+    connection: Connection, *, state: str, category_id: int | None, before: int, limit: int
+) -> list[DecidedMask]:
+    """Accepted or discarded masks with an id below `before`, newest first: whence known items come."""
+    wanted = (segmentation.c.state == state) & (segmentation.c.id < before)
+    if category_id is not None:
+        wanted &= cell.c.category_id == category_id
+    rows = connection.execute(_DECIDED.where(wanted).order_by(segmentation.c.id.desc()).limit(limit)).all()
+    ids = [row.id for row in rows]
+    votes = {
+        (row[0], bool(row[1])): row[2]
+        for row in connection.execute(
+            select(unit.c.ref_id, mask_vote.c.good, func.count())
+            .join(unit, unit.c.id == mask_vote.c.unit_id)
+            .join(answer, answer.c.id == mask_vote.c.answer_id)
+            .where(unit.c.ref_kind == "segmentation", unit.c.ref_id.in_(ids), answer.c.voided_by.is_(None))
+            .group_by(unit.c.ref_id, mask_vote.c.good)
+        )
+    }
+    sources = [f"segmentation/{one}" for one in ids]
+    known = {row[0] for row in connection.execute(select(gold.c.source).where(gold.c.source.in_(sources)))}
+    return [
+        DecidedMask(
+            id=row.id,
+            image=ImageRef(id=row.image_id, width=row.width, height=row.height),
+            category=row.category_id,
+            mask=Rle((row.height, row.width), row.rle),
+            state=row.state,
+            worker=row.worker_id,
+            display=row.display,
+            good=votes.get((row.id, True), 0),
+            bad=votes.get((row.id, False), 0),
+            known=f"segmentation/{row.id}" in known,
+        )
+        for row in rows
+    ]
+
+
+def _said(connection: Connection, ids: list[int]) -> dict[tuple[int, bool], int]:
+    rows = connection.execute(
+        select(gold_result.c.gold_id, gold_result.c.correct, func.count())
+        .where(gold_result.c.gold_id.in_(ids), gold_result.c.try_no == 1)
+        .group_by(gold_result.c.gold_id, gold_result.c.correct)
+    )
+    return {(row[0], bool(row[1])): row[2] for row in rows}
+
+
+_DECIDED = (
+    select(
+        segmentation.c.id,
+        segmentation.c.rle,
+        segmentation.c.state,
+        cell.c.image_id,
+        cell.c.category_id,
+        image.c.width,
+        image.c.height,
+        answer.c.worker_id,
+        worker.c.display,
+    )
+    .join(cell, cell.c.id == segmentation.c.cell_id)
+    .join(image, image.c.id == cell.c.image_id)
+    .join(answer, answer.c.id == segmentation.c.answer_id)
+    .join(worker, worker.c.id == answer.c.worker_id)
+)

@@ -188,6 +188,7 @@ answer = Table(
     text_column("status"),
     int_column("created_at"),
     link("voided_by", "void", null=True),
+    int_column("ms_active", 0),  # as client_json has it
     UniqueConstraint("worker_id", "idem_key"),
     Index(
         "uq_answer_accepted",
@@ -196,7 +197,14 @@ answer = Table(
         sqlite_where=text("status = 'accepted'"),
         postgresql_where=text("status = 'accepted'"),
     ),
-    Index("ix_answer_worker", "worker_id", "stage"),
+    # all that is counted of workers, so that counting reads no bodies
+    Index("ix_answer_worker", "worker_id", "stage", "status", "voided_by", "ms_active", "created_at"),
+    Index(
+        "ix_answer_voided_by",
+        "voided_by",
+        sqlite_where=text("voided_by IS NOT NULL"),
+        postgresql_where=text("voided_by IS NOT NULL"),
+    ),
 )
 
 # state: leased | submitted | released | expired | gate_failed | voided | surplus

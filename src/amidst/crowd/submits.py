@@ -67,7 +67,8 @@ def submit(
     plan = msgspec.json.decode(row.plan_json, type=Plan)
     parsed = parse_body(row.stage, body)
     judgement = WORK[row.stage].judge(turn, plan, parsed)
-    return _store(turn, row, plan, parsed, judgement, envelope)
+    kept = {**envelope, "ms_active": client.ms_active}
+    return _store(turn, row, plan, parsed, judgement, kept)
 
 
 def _still_open(connection: Connection, row: Row[Any]) -> bool:

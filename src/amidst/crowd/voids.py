@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Select, func, insert, select, update
 from amidst.crowd import ballot, cells, image_filter, labelling, spotting, training, units, verdicts
 from amidst.crowd.bodies import Wire
 from amidst.crowd.context import Campaign, read_both, read_campaign
-from amidst.crowd.schema import answer, decision, slot, training_attempt, unit, void
+from amidst.crowd.schema import answer, decision, slot, training_attempt, unit, void, worker
 from amidst.crowd.schema_chain import crowd_region, instance, segmentation
 from amidst.errors import UnknownRecord
 
@@ -26,13 +26,29 @@ ONE_STEP = ("segmentation", "crowd_regions")  # stages whose units are single st
 
 
 class VoidEffect(Wire, frozen=True):
-    """What a void or its reversal does. decisions: how many are drawn otherwise, by rule."""
+    """What a void or its reversal does. places: units that lose a judgement, or get it back; judgements: how
+    many, by stage. decisions: how many are drawn otherwise, by rule."""
 
     void_id: int
     answers: int
     places: int
     surplus: int
     decisions: dict[str, int]
+    judgements: dict[str, int]
+
+
+class VoidRecord(Wire, frozen=True):
+    """A void. stage: None for all. answers: out of use by it now. reverted_at: None while it is in force."""
+
+    id: int
+    worker: int
+    display: str
+    stage: str | None
+    reason: str
+    by: str
+    created_at: int
+    reverted_at: int | None
+    answers: int
 
 
 class PreviewDone(Exception):  # noqa: N818 - carries a result out of a transaction that is undone
@@ -70,6 +86,7 @@ def apply(
     if stage is not None:
         own &= answer.c.stage == stage
     marked = connection.execute(update(answer).where(own).values(voided_by=void_id)).rowcount
+    judgements = _judgements(connection, void_id, "submitted")
     freed = connection.execute(
         update(slot)
         .where(slot.c.answer_id.in_(_of(void_id)), slot.c.state == "submitted")
@@ -87,6 +104,7 @@ def apply(
         places=len(counted),
         surplus=0,
         decisions=_changed(connection, before),
+        judgements=judgements,
     )
 
 
@@ -100,6 +118,7 @@ def revert(connection: Connection, void_id: int, now: int) -> VoidEffect:
     campaign = read_campaign(connection)
     before = _last_decision(connection)
     subjects = _subjects(connection, void_id)
+    judgements = _judgements(connection, void_id, "voided")
     connection.execute(update(void).where(void.c.id == void_id).values(reverted_at=now))
     slots = connection.execute(
         select(slot.c.id, slot.c.unit_id, slot.c.answer_id, unit.c.stage)
@@ -124,7 +143,47 @@ def revert(connection: Connection, void_id: int, now: int) -> VoidEffect:
         places=len(slots),
         surplus=len(gone),
         decisions=_changed(connection, before),
+        judgements=judgements,
     )
+
+
+def every(connection: Connection, before: int, limit: int) -> list[VoidRecord]:
+    """Voids with an id below `before`, newest first."""
+    number = select(func.count()).where(answer.c.voided_by == void.c.id).scalar_subquery()
+    rows = connection.execute(
+        select(void, worker.c.display, number.label("answers"))
+        .join(worker, worker.c.id == void.c.worker_id)
+        .where(void.c.id < before)
+        .order_by(void.c.id.desc())
+        .limit(limit)
+    )
+    return [
+        VoidRecord(
+            id=row.id,
+            worker=row.worker_id,
+            display=row.display,
+            stage=row.stage,
+            reason=row.reason,
+            by=row.by,
+            created_at=row.created_at,
+            reverted_at=row.reverted_at,
+            answers=row.answers,
+        )
+        for row in rows
+    ]
+
+
+def _judgements(connection: Connection, void_id: int, state: str) -> dict[str, int]:
+    """Slots of a void's answers in a state, by stage."""
+    rows = connection.execute(
+        select(unit.c.stage, func.count())
+        .select_from(slot)
+        .join(unit, unit.c.id == slot.c.unit_id)
+        .where(slot.c.answer_id.in_(_of(void_id)), slot.c.state == state)
+        .group_by(unit.c.stage)
+        .order_by(unit.c.stage)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def _restore(

@@ -20,6 +20,7 @@ LARGEST_ID = 2**53 - 1  # what JavaScript counts up to
 
 Id = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 After = Annotated[int, Query(ge=0, le=LARGEST_ID)]
+Before = Annotated[int, Query(ge=1, le=LARGEST_ID)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

@@ -17,7 +17,7 @@ from amidst.apps.server.access import MANAGERS, Gate, Routes, session_of
 from amidst.apps.server.accounts import Role
 from amidst.apps.server.bodies import Body, plain_text, read_body
 from amidst.apps.server.errors import Refusal, reply
-from amidst.apps.server.foundation import After, Id, Limit
+from amidst.apps.server.foundation import LARGEST_ID, After, Before, Id, Limit
 from amidst.apps.server.sessions import Session
 
 MAX_NOTE = 200
@@ -55,7 +55,7 @@ class AccountRoutes:
         routes.add("GET", "/api/invitations", self.invitations, MANAGERS)
         routes.add("POST", "/api/invitations", self.invite, MANAGERS, InvitationBody, status=201)
         routes.add("POST", "/api/invitations/{link}/withdraw", self.withdraw, MANAGERS)
-        routes.add("GET", "/api/audit", self.audit, MANAGERS, queries=("after", "limit"))
+        routes.add("GET", "/api/audit", self.audit, MANAGERS, queries=("before", "limit"))
         return routes.router
 
     async def accounts(self, after: After = 0, limit: Limit = 500) -> Response:
@@ -124,13 +124,17 @@ class AccountRoutes:
             raise Refusal(404, f"there is no usable link {link}")
         return reply({})
 
-    async def audit(self, after: After = 0, limit: Limit = 200) -> Response:
-        """Who did what, oldest first."""
-        table = self._accounts.tables.audit
+    async def audit(self, before: Before = LARGEST_ID, limit: Limit = 200) -> Response:
+        """Who did what, newest first; the next page ends before the last id."""
+        table, worker = self._accounts.tables.audit, self._accounts.tables.worker
 
         def work(connection: Connection) -> list[dict[str, Any]]:
             rows = connection.execute(
-                select(table).where(table.c.id > after).order_by(table.c.id).limit(limit)
+                select(table, worker.c.display)
+                .outerjoin(worker, worker.c.id == table.c.worker_id)
+                .where(table.c.id < before)
+                .order_by(table.c.id.desc())
+                .limit(limit)
             ).mappings()
             return [_entry(dict(row)) for row in rows]
 

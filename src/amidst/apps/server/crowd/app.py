@@ -20,10 +20,12 @@ from amidst.apps.server.accounts import Accounts, AccountsConfig
 from amidst.apps.server.crowd.assistance import Assist, AssistRoutes
 from amidst.apps.server.crowd.golds import GoldRoutes
 from amidst.apps.server.crowd.management import ManagementRoutes
+from amidst.apps.server.crowd.overview import OverviewRoutes
 from amidst.apps.server.crowd.pictures import Pictures
-from amidst.apps.server.crowd.quality import QualityRoutes
 from amidst.apps.server.crowd.settings import Settings
 from amidst.apps.server.crowd.tickets import TicketRoutes, WorkerLimits
+from amidst.apps.server.crowd.voiding import VoidRoutes
+from amidst.apps.server.crowd.workers import WorkerRoutes
 from amidst.apps.server.errors import Translation
 from amidst.apps.server.foundation import make_app
 from amidst.apps.server.installation import Secrets
@@ -92,6 +94,7 @@ def create_app(
     gate = Gate(store, accounts, secrets, config.public_origin)
     settings, links = Settings(store, clock), MediaLinks(media, secrets.links, clock)
     pictures = Pictures(store, links)
+    workers = WorkerRoutes(store, gate, pictures)
     routers = [
         TicketRoutes(store, gate, settings, pictures, config.workers).router(),  # first: asked most often
         AuthRoutes(gate, config.auth, hasher).router(),
@@ -99,7 +102,9 @@ def create_app(
         AssistRoutes(store, gate, pictures, media, assist, config.assist).router(),
         ManagementRoutes(store, gate, settings).router(),
         GoldRoutes(store, gate, pictures).router(),
-        QualityRoutes(store, gate).router(),
+        OverviewRoutes(store, gate, settings).router(),
+        workers.router(),
+        VoidRoutes(store, gate, workers.roster).router(),
         links.routes(gate),
         Pages(PAGES).routes(gate),
     ]

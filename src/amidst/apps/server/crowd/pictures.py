@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fastapi import Request
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
+from amidst.apps.server.access import session_of
 from amidst.apps.server.limits import MICRO
 from amidst.apps.server.media_links import MediaLinks, Picture
 from amidst.crowd.bodies import BallotTask, FilterTask, ImageRef, Task, VerificationTask
@@ -20,6 +22,7 @@ from amidst.crowd.store import Store
 
 MAX_KNOWN = 1_000_000
 MAX_PLACES = 1024  # of a ticket
+PAGE_S = 15 * 60  # how long the pictures of a manager's page can be fetched, at least
 
 
 def images_of(task: Task) -> tuple[ImageRef, ...]:
@@ -74,6 +77,11 @@ class Pictures:
         await self._learn(ids)
         known = {one: self._sha256[one] for one in dict.fromkeys(ids) if one in self._sha256}
         return self._links.links(known, subject, until)
+
+    async def of_page(self, ids: list[int], request: Request) -> dict[str, Picture]:
+        """Likewise for the page of who is signed in; the addresses stay the same for a while."""
+        until = (self._links.clock() // (PAGE_S * MICRO) + 2) * PAGE_S * MICRO
+        return await self.of_images(ids, f"account-{session_of(request).account}", until)
 
     async def content_of(self, image_id: int) -> str:
         """The content of an image, "" if there is no such image."""
