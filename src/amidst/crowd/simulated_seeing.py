@@ -54,7 +54,8 @@ def label(
             name = mistaken(category_id, rng) if rng.random() < worker.confusion else category_id
             named.setdefault(name, click(thing.mask, worker, rng))
     if rng.random() < worker.false_alarm:
-        anything = world_categories()[int(rng.integers(len(world_categories())))].id
+        shown = [category.id for panel in task.panels for category in panel.categories]
+        anything = shown[int(rng.integers(len(shown)))]
         named.setdefault(anything, anywhere(task.image.width, task.image.height, rng))
     return LabellingBody(panels=tuple(fill_panel(panel, named) for panel in task.panels))
 
@@ -145,16 +146,16 @@ def naming_chance(things: Sequence[TrueObject], worker: SimulatedWorker, attenti
 
 
 def mistaken(category_id: int, rng: Rng) -> int:
-    """The id of a lookalike."""
-    names = lookalike_ids(category_id)
+    """The id of a lookalike, or its own where it has none."""
+    names = lookalike_ids(category_id) or (category_id,)
     return names[int(rng.integers(len(names)))]
 
 
 def lookalike_ids(category_id: int) -> tuple[int, ...]:
-    """Ids of the categories that a category is taken for."""
+    """Ids of the categories that a category is taken for; none of one that is not of the generated world."""
     categories = world_categories()
-    index = next(k for k, category in enumerate(categories) if category.id == category_id)
-    return tuple(categories[k].id for k in lookalikes()[index])
+    index = next((k for k, category in enumerate(categories) if category.id == category_id), None)
+    return () if index is None else tuple(categories[k].id for k in lookalikes()[index])
 
 
 # ------------------------------------------------------------------------------------------------ pointing
