@@ -25,8 +25,8 @@ def world_of(dataset: CocoDataset, image_ids: Sequence[int]) -> World:
 
 def _photograph(dataset: CocoDataset, image: Image) -> WorldImage:
     size_hw = (image.height, image.width)
-    single = [one for one in dataset.annotations_of(image.id) if not one.iscrowd and one.segmentation]
-    rles = [masks.from_segmentation(one.segmentation, size_hw) for one in single]
+    single = [one for one in dataset.annotations_of(image.id) if not one.iscrowd]
+    rles = [masks.from_segmentation(one.segmentation or (), size_hw) for one in single]
     areas, boxes = masks.area(rles), masks.boxes(rles)
     number = {one.category_id: 0 for one in single}
     for one in single:

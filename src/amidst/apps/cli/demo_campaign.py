@@ -33,7 +33,7 @@ from amidst.coco.categories import candidate_categories
 from amidst.coco.dataset import CocoDataset
 from amidst.crowd import engine
 from amidst.crowd.campaigns import NewImage
-from amidst.crowd.config import CampaignConfig, FilterConfig, LabellingConfig, SpottingConfig, Stage
+from amidst.crowd.config import CampaignConfig, CrowdConfig, FilterConfig, LabellingConfig, SpottingConfig, Stage
 from amidst.crowd.simulated_answers import Memory, answer, turn_rng
 from amidst.crowd.simulated_workers import CrowdModel, SimulatedWorker, make_workers
 from amidst.crowd.store import Store
@@ -50,19 +50,28 @@ CONFIG = CampaignConfig(
     hour_cost=15.0,
     image_filter=FilterConfig(grid=32),
     labelling=LabellingConfig(workers=6),
-    spotting=SpottingConfig(workers=5, crowd_votes=3),
+    spotting=SpottingConfig(workers=4, crowd_votes=3),
+    crowd_regions=CrowdConfig(individuals=6, most_individuals=8),
 )
 MODEL = CrowdModel(confusion=(0.0, 0.0), false_alarm=(0.06, 0.04), drop_out=(0.0, 0.0), spam=0.0)
 NAMES = ("Ada", "Ben", "Chidi", "Dora", "Emre", "Fay", "Goro", "Hana", "Ivo")
+DRAWERS = 3  # of the workers; the training of each costs the demo a second
 DAY = 24 * 3600 * MICRO
 HISTORY_DAYS = 3
+PAUSE = 3 * 3600 * MICRO  # between two rounds
 
-ALL_BUT_REGIONS: tuple[Stage, ...] = ("verification", "segmentation", "spotting", "labelling")
-GROUPS: tuple[tuple[tuple[int, ...], tuple[Stage, ...]], ...] = (  # photographs, and how far they get
-    ((389, 599, 78499, 60623, 565248, 442450, 491525), ALL_BUT_REGIONS),
-    ((261888, 352257), ALL_BUT_REGIONS[1:]),
-    ((86, 404484, 434204), ALL_BUT_REGIONS[2:]),
-    ((458756, 41888, 129648), ALL_BUT_REGIONS[3:]),
+Stages = tuple[Stage, ...]
+LABEL: Stages = ("labelling",)
+SPOT: Stages = ("spotting", "labelling")
+DRAW: Stages = ("segmentation", "spotting", "labelling")
+JUDGE: Stages = ("verification",)
+EVERYTHING: Stages = (*JUDGE, *DRAW)
+NO_DRAWING: Stages = (*JUDGE, *SPOT)
+GROUPS: tuple[tuple[tuple[int, ...], tuple[Stages, ...]], ...] = (  # photographs, and rounds of work on them
+    ((389, 599, 78499, 60623, 565248, 442450, 491525), (DRAW, JUDGE, DRAW, JUDGE)),
+    ((261888, 352257), (DRAW,)),
+    ((86, 404484, 434204), (SPOT,)),
+    ((458756, 41888, 129648), (LABEL,)),
     ((119828, 360461, 415748, 252219), ()),
 )
 SPAMMED = 1  # the group in which one worker marks at random
@@ -70,7 +79,7 @@ CANDIDATES = (30, 72, 73, 89, 165, 308, 360, 436, 529, 107438, 173350, 213148, 2
 ICONIC = (208901, 525891, 629, 626, 194)
 NOT_ICONIC = (790, 212679, 183709, 303818, 174375)
 KNOWN = (214753, 456496, 349860, 547336, 397133, 168974, 92, 234748, 165518, 555705, 377575)  # of known masks
-GOLDS_PER_CATEGORY = 6
+GOLDS_PER_CATEGORY = 4
 GOLD_AREA = 600  # pixels, of known masks
 BALLOT = 40  # candidate categories
 MOST_TRIES = 12  # at the training gate
@@ -130,12 +139,12 @@ class _History:
         proposals = [Proposal(name) for name in list(names)[:BALLOT]]
         self._call(engine.add_candidates(self._store, proposals, self._clock()))
         seats = self._seats()
-        for number, (photographs, stages) in enumerate(GROUPS):
+        for number, (photographs, rounds) in enumerate(GROUPS):
             self._add(photographs, "kept")
-            if stages:
-                self._report(f"{len(seats)} simulated workers, part {number + 1}")
+            self._report(f"work of {len(seats)} simulated workers, part {number + 1} of {len(GROUPS)}")
+            for stages in rounds:
                 self._work(seats if number == SPAMMED else seats[:-1], stages)
-                self._clock.now += DAY // 2
+                self._clock.now += PAUSE
         worker = self._trained()
         self._clock.now = now
         return self._entrances(worker)
@@ -162,7 +171,9 @@ class _History:
             for thing in self._truth[one].objects:
                 if thing.area >= GOLD_AREA and number[thing.category_id] < GOLDS_PER_CATEGORY:
                     number[thing.category_id] += 1
-                    made = engine.add_gold_mask(self._store, key, thing.category_id, thing.mask, source="COCO")
+                    made = engine.add_gold_mask(
+                        self._store, key, thing.category_id, thing.mask, source="COCO"
+                    )
                     self._call(made)
 
     def _seats(self) -> list[Seat]:
@@ -170,11 +181,10 @@ class _History:
         (expert,) = make_workers(SEED + 1, 1, self._categories, EXPERTS)
         workers = make_workers(SEED, len(NAMES), self._categories, MODEL)
         spammer = replace(workers[0], habit="random")
-        people = [(expert, "Noor", "expert"), *((one, name, "worker") for one, name in zip(workers, NAMES, strict=True))]
-        return [
-            *(self._seat(one, name, role, ALL_BUT_REGIONS) for one, name, role in people),
-            self._seat(spammer, "Zed", "worker", ("labelling",)),
-        ]
+        seats = [self._seat(expert, "Noor", "expert", EVERYTHING)]
+        for number, (one, name) in enumerate(zip(workers, NAMES, strict=True)):
+            seats.append(self._seat(one, name, "worker", EVERYTHING if number < DRAWERS else NO_DRAWING))
+        return [*seats, self._seat(spammer, "Zed", "worker", ("labelling",))]
 
     def _seat(self, worker: SimulatedWorker, name: str, role: Role, stages: Sequence[Stage]) -> Seat:
         account = self._write(lambda c: self._accounts.create(c, name, role))
@@ -182,13 +192,12 @@ class _History:
         return Seat(replace(worker, index=account, name=name), token, stages)
 
     def _work(self, seats: Sequence[Seat], stages: Sequence[Stage]) -> None:
-        for seat in seats:
-            seat.stages = [stage for stage in seat.stages if stage in stages]
-            seat.closed_until, seat.idle = {}, False
-        driver = Driver(
-            self._client, self._clock, lambda: 0, seats, self._images, SEED, lambda tally: None, jumps=0
-        )
-        driver.run()
+        at_work = [
+            replace(seat, stages=[stage for stage in seat.stages if stage in stages]) for seat in seats
+        ]
+        Driver(
+            self._client, self._clock, lambda: 0, at_work, self._images, SEED, lambda tally: None, jumps=0
+        ).run()
 
     def _trained(self) -> int:
         """A worker who has passed the gate of one category: the account."""
@@ -203,7 +212,9 @@ class _History:
             if ticket.stage == "segmentation":
                 self._client.call("POST", f"{path}/release", seat.token, held)
                 break
-            turn = answer(ticket.task, self._images, seat.worker, turn_rng(SEED, seat.worker, number), Memory())
+            turn = answer(
+                ticket.task, self._images, seat.worker, turn_rng(SEED, seat.worker, number), Memory()
+            )
             body = {**held, "idem_key": f"training-{number}", "body": turn.body}
             self._client.call("POST", f"{path}/submit", seat.token, body)
         return seat.worker.index
