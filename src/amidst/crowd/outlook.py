@@ -189,7 +189,7 @@ def read_counts(connection: Connection) -> Counts:
 
 
 def _places(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
-    waiting: dict[str, int] = {stage: 0 for stage in STAGES}
+    waiting: dict[str, int] = dict.fromkeys(STAGES, 0)
     done = dict(waiting)
     left = func.sum(unit.c.needed - unit.c.done)
     for row in connection.execute(

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -163,3 +164,14 @@ def create(
         for file in place.folder.glob(f"{DATABASE}*"):
             file.unlink()
         raise
+
+
+@contextmanager
+def campaign_folder(kept: Path | None) -> Iterator[Place]:
+    """The folder to keep, made if need be, or a temporary one that is gone at the end."""
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield Place(kept)
+        return
+    with tempfile.TemporaryDirectory(prefix="amidst-crowd-") as name:
+        yield Place(Path(name))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from amidst.apps.cli.console import duration, print_json, print_table, say
-from amidst.apps.cli.crowd_campaigns import Place
+from amidst.apps.cli.crowd_campaigns import campaign_folder
 from amidst.apps.cli.crowd_driver import Tally
 from amidst.apps.cli.crowd_simulation import Simulation
 from amidst.apps.cli.progress import step
@@ -72,7 +69,7 @@ def simulate(
     """
     config = override(CampaignConfig(name=f"simulation {seed}", stages=STAGES), settings or [])
     crowd = override(CrowdModel(), model or [])
-    with _folder(folder) as place:
+    with campaign_folder(folder) as place:
         with step("photographs", images) as progress:
             simulation = Simulation.make(seed, images, workers, config, crowd, place, progress.update)
         simulation.create()
@@ -138,13 +135,3 @@ def _ratio(value: float | None) -> str:
 
 def _time(tally: Tally) -> str:
     return f"{duration(tally.elapsed_s)} simulated"
-
-
-@contextmanager
-def _folder(kept: Path | None) -> Iterator[Place]:
-    if kept is not None:
-        kept.mkdir(parents=True, exist_ok=True)
-        yield Place(kept)
-        return
-    with tempfile.TemporaryDirectory(prefix="amidst-crowd-") as name:
-        yield Place(Path(name))

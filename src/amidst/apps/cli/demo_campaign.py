@@ -8,7 +8,7 @@ workers of `crowd simulate`, on the days before; their truth is COCO's own annot
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
@@ -29,11 +29,19 @@ from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
 from amidst.apps.server.crowd.tickets import WorkerLimits
 from amidst.apps.server.installation import load_secrets
 from amidst.apps.server.limits import MICRO, Rate
+from amidst.apps.server.media_links import MediaLinks, Picture
 from amidst.coco.categories import candidate_categories
 from amidst.coco.dataset import CocoDataset
 from amidst.crowd import engine
 from amidst.crowd.campaigns import NewImage
-from amidst.crowd.config import CampaignConfig, CrowdConfig, FilterConfig, LabellingConfig, SpottingConfig, Stage
+from amidst.crowd.config import (
+    CampaignConfig,
+    CrowdConfig,
+    FilterConfig,
+    LabellingConfig,
+    SpottingConfig,
+    Stage,
+)
 from amidst.crowd.simulated_answers import Memory, answer, turn_rng
 from amidst.crowd.simulated_workers import CrowdModel, SimulatedWorker, make_workers
 from amidst.crowd.store import Store
@@ -83,6 +91,7 @@ GOLDS_PER_CATEGORY = 4
 GOLD_AREA = 600  # pixels, of known masks
 BALLOT = 40  # candidate categories
 MOST_TRIES = 12  # at the training gate
+ENTRIES = 1000  # by each link
 
 
 @dataclass(frozen=True)
@@ -129,7 +138,8 @@ class _History:
         parts = [CocoDataset.load(sample_dir() / "annotations" / f"{name}.json") for name in ("train", "val")]
         self._truth = {image.record.id: image for part in parts for image in _world(part).images}
         self._categories = parts[0].categories
-        self._images: dict[int, WorldImage] = {}  # by the ids of the campaign
+        self._images: dict[str, WorldImage] = {}  # by what the server knows of a picture
+        self._links = MediaLinks(place.media, load_secrets(place.folder).links, clock)
 
     def make(self, now: int) -> Entrances:
         """Everything, in order; the clock stands at `now` at the end."""
@@ -158,7 +168,9 @@ class _History:
             height, width = stored.size_hw
             new.append(NewImage(record.file_name, width, height, stored.sha256, source="COCO"))
         ids = self._call(engine.add_images(self._store, new, self._clock(), state=state))
-        self._images |= {key: self._truth[one] for key, one in zip(ids, photographs, strict=True)}
+        self._images |= {
+            one.sha256 or "": self._truth[key] for one, key in zip(new, photographs, strict=True)
+        }
         return ids
 
     def _vouch(self) -> None:
@@ -196,8 +208,11 @@ class _History:
             replace(seat, stages=[stage for stage in seat.stages if stage in stages]) for seat in seats
         ]
         Driver(
-            self._client, self._clock, lambda: 0, at_work, self._images, SEED, lambda tally: None, jumps=0
+            self._client, self._clock, lambda: 0, at_work, self._see, SEED, lambda tally: None, jumps=0
         ).run()
+
+    def _see(self, media: Mapping[str, Picture]) -> dict[int, WorldImage]:
+        return {int(name): self._images[self._links.content_of(one)] for name, one in media.items()}
 
     def _trained(self) -> int:
         """A worker who has passed the gate of one category: the account."""
@@ -205,27 +220,32 @@ class _History:
         seat = self._seat(able, "You", "worker", ())
         for number in range(MOST_TRIES):
             reply = self._client.call("POST", "/api/tickets/lease", seat.token, {"stage": "segmentation"})
-            ticket = msgspec.json.decode(reply.content, type=Leased).ticket
+            found = msgspec.json.decode(reply.content, type=Leased)
+            ticket, images = found.ticket, self._see(found.media)
             if ticket is None:
                 break
             path, held = f"/api/tickets/{ticket.id}", {"token": ticket.token}
             if ticket.stage == "segmentation":
                 self._client.call("POST", f"{path}/release", seat.token, held)
                 break
-            turn = answer(
-                ticket.task, self._images, seat.worker, turn_rng(SEED, seat.worker, number), Memory()
-            )
+            turn = answer(ticket.task, images, seat.worker, turn_rng(SEED, seat.worker, number), Memory())
             body = {**held, "idem_key": f"training-{number}", "body": turn.body}
             self._client.call("POST", f"{path}/submit", seat.token, body)
         return seat.worker.index
 
     def _entrances(self, worker: int) -> Entrances:
-        accounts = self._accounts
-        manager = self._write(accounts.first_link)
-        assert manager is not None
-        again = self._write(lambda c: accounts.issue(c, "worker", kind="password", account=worker))
-        expert = self._write(lambda c: accounts.issue(c, "expert"))
-        return Entrances(manager, again[1], expert[1])
+        """Links by which the same three people come in, again and again for a day."""
+
+        def link(account: int, role: Role) -> str:
+            issue = self._accounts.issue
+            return self._write(
+                lambda c: issue(c, role, kind="password", account=account, uses=ENTRIES, hours=24)
+            )[1]
+
+        def newcomer(name: str, role: Role) -> str:
+            return link(self._write(lambda c: self._accounts.create(c, name, role)), role)
+
+        return Entrances(newcomer("Manager", "owner"), link(worker, "worker"), newcomer("Expert", "expert"))
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         return self._call(self._store.write(work))
