@@ -113,7 +113,7 @@ class Driver:
     """All workers of a campaign; `run` returns when nothing is left to do for them.
 
     jumps: how often the clock may jump to where tickets have expired and gates open, without an answer coming
-    of it; 0 ends as soon as all are idle.
+    of it.
     """
 
     def __init__(
@@ -144,8 +144,6 @@ class Driver:
         while True:
             before = sum(self.tally.answers.values())
             self._work_off()
-            if self._jumps == 0:
-                return self.tally
             jumps = 0 if sum(self.tally.answers.values()) > before else jumps + 1
             if jumps >= self._jumps:
                 return self.tally

@@ -39,6 +39,7 @@ from amidst.crowd.config import (
     CrowdConfig,
     FilterConfig,
     LabellingConfig,
+    SegmentationConfig,
     SpottingConfig,
     Stage,
 )
@@ -58,6 +59,7 @@ CONFIG = CampaignConfig(
     hour_cost=15.0,
     image_filter=FilterConfig(grid=32),
     labelling=LabellingConfig(workers=6),
+    segmentation=SegmentationConfig(training_pause_s=3600.0),
     spotting=SpottingConfig(workers=4, crowd_votes=3),
     crowd_regions=CrowdConfig(individuals=6, most_individuals=8),
 )
@@ -65,7 +67,7 @@ MODEL = CrowdModel(confusion=(0.0, 0.0), false_alarm=(0.06, 0.04), drop_out=(0.0
 NAMES = ("Ada", "Ben", "Chidi", "Dora", "Emre", "Fay", "Goro", "Hana", "Ivo")
 DRAWERS = 3  # of the workers; the training of each costs the demo a second
 DAY = 24 * 3600 * MICRO
-HISTORY_DAYS = 3
+HISTORY_DAYS = 7
 PAUSE = 3 * 3600 * MICRO  # between two rounds
 
 Stages = tuple[Stage, ...]
@@ -156,6 +158,7 @@ class _History:
                 self._work(seats if number == SPAMMED else seats[:-1], stages)
                 self._clock.now += PAUSE
         worker = self._trained()
+        assert self._clock.now < now, "the history takes more days than it was given"
         self._clock.now = now
         return self._entrances(worker)
 
@@ -207,9 +210,7 @@ class _History:
         at_work = [
             replace(seat, stages=[stage for stage in seat.stages if stage in stages]) for seat in seats
         ]
-        Driver(
-            self._client, self._clock, lambda: 0, at_work, self._see, SEED, lambda tally: None, jumps=0
-        ).run()
+        Driver(self._client, self._clock, lambda: 0, at_work, self._see, SEED, lambda _: None, jumps=1).run()
 
     def _see(self, media: Mapping[str, Picture]) -> dict[int, WorldImage]:
         return {int(name): self._images[self._links.content_of(one)] for name, one in media.items()}

@@ -48,11 +48,14 @@ TRANSLATION: Translation = {
     DataError: (422, "invalid"),
     UsageError: (422, "invalid"),
 }
+MANAGE = ("workers", "worker", "voids", "golds", "decisions", "people", "settings", "export", "audit")
 PAGES = {
     "/": "enter.html",
     "/enter": "enter.html",
     "/work": "work.html",
     **{f"/work/{stage}": "work.html" for stage in STAGES if stage != "training"},
+    "/manage": "manage.html",
+    **{f"/manage/{page}": "manage.html" for page in MANAGE},
 }
 """From addresses to files of `static/`; who may see what is the matter of the routes that the pages ask."""
 
