@@ -2,7 +2,7 @@
 
 import { around, tile } from "./answer_view.js";
 import { ask } from "./api.js";
-import { address, badge, choice, count, empty, notice, pages, section, stateBadge } from "./manage_parts.js";
+import { address, badge, choice, count, empty, notice, pages, stateBadge } from "./manage_parts.js";
 import { element, field } from "./page.js";
 
 const SIZE = 30;
