@@ -53,7 +53,7 @@ def demo(
     begun = time.monotonic()
     with campaign_folder(folder) as place:
         with step("the demo's campaign") as progress:
-            entrances = make_demo(place, crowd_campaigns.now(), lambda what: progress.update(note=what))
+            entrances = make_demo(place, crowd_campaigns.now(), lambda what: progress.update(0, note=what))
         try:
             asyncio.run(_serve(place, port, entrances, begun))
         except KeyboardInterrupt:
