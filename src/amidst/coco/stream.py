@@ -22,6 +22,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 PIECE_BYTES = 1 << 23
 
+_BOM = b"\xef\xbb\xbf"
 _BETWEEN = re.compile(rb"\s*,\s*(?=\{)")
 
 
@@ -41,7 +42,7 @@ def stream_records(
             yield begun, records
             begun += len(records)
     except msgspec.ValidationError as error:
-        raise _defect(str(error), begun, name, path) from None
+        raise defect(str(error), begun, name, path) from None
     except msgspec.DecodeError:
         yield begun, _at_once(path, decoder, name)[begun:]
     except OSError as error:
@@ -54,27 +55,61 @@ def _at_once(path: Path, decoder: msgspec.json.Decoder[list[R]], name: str) -> l
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise _defect(str(error), 0, name, path) from None
+        raise defect(str(error), 0, name, path) from None
     except msgspec.DecodeError as error:
         raise parsing.malformed(data, error, path) from None
 
 
+class Cutter:
+    """Cuts the text of a JSON list, as it comes, into lists of whole records."""
+
+    def __init__(self, piece_bytes: int = PIECE_BYTES) -> None:
+        self._piece_bytes, self._text, self._begun = piece_bytes, bytearray(), False
+
+    def feed(self, text: bytes) -> bytes | None:
+        """The next bytes of the file; a list of some records where there is one."""
+        self._text += text
+        if not self._begun and self._text.startswith(_BOM):
+            del self._text[: len(_BOM)]
+        if len(self._text) < self._piece_bytes:
+            return None
+        cut = _last_cut(self._text)
+        if cut is None:
+            return None
+        stop, start = cut
+        piece = self._head() + bytes(self._text[:stop]) + b"]"
+        del self._text[:start]
+        return piece
+
+    def end(self) -> bytes:
+        """What is left when the file has ended."""
+        return self._head() + bytes(self._text)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that are not yet part of a piece."""
+        return len(self._text)
+
+    def _head(self) -> bytes:
+        """What a piece begins with: the file's own beginning, or the bracket that a cut took away."""
+        if self._begun:
+            return b"["
+        self._begun = True
+        return b""
+
+
 def _pieces(path: Path, piece_bytes: int) -> Iterator[bytes]:
     """JSON lists that make up the list in the file."""
+    cutter = Cutter(piece_bytes)
     with path.open("rb") as file:
-        text = file.read(piece_bytes).removeprefix(b"\xef\xbb\xbf")
-        while more := file.read(piece_bytes):
-            cut = _last_cut(text)
-            if cut is None:
-                text += more
-                continue
-            stop, start = cut
-            yield text[:stop] + b"]"
-            text = b"[" + text[start:] + more
-        yield text
+        while text := file.read(piece_bytes):
+            piece = cutter.feed(text)
+            if piece is not None:
+                yield piece
+        yield cutter.end()
 
 
-def _last_cut(text: bytes) -> tuple[int, int] | None:
+def _last_cut(text: bytes | bytearray) -> tuple[int, int] | None:
     """Where the last record that is followed by another ends, and where that one begins."""
     stop = text.rfind(b"}")
     while stop >= 0:
@@ -85,7 +120,7 @@ def _last_cut(text: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _defect(problem: str, begun: int, name: str, file: Path) -> DataError:
+def defect(problem: str, begun: int, name: str, file: Path) -> DataError:
     """Turns msgspec's "Expected ... - at `$[17].bbox`" into the house's error."""
     text, _, place = problem.partition(" - at `$")
     found = re.match(r"\[(\d+)\]\.?(.*)`$", place)

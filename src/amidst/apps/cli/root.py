@@ -27,6 +27,7 @@ COMMANDS = {
     "dataset": "Check, summarise, browse, split, release and convert COCO-format datasets.",
     "collect": "Choose categories, plan searches, fetch photographs that may be used.",
     "crowd": "Label a dataset with people: serve a campaign, simulate one, export it.",
+    "leaderboard": "Run an evaluation server with hidden annotations, or submit to one.",
     "recipes": "List the training recipes, or show one with all its settings.",
     "train": "Train a detector on a COCO-format dataset.",
     "alternate": "Train Faster R-CNN in four steps with shared features.",

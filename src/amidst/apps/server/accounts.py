@@ -81,6 +81,8 @@ class Accounts:
     tables: AccountTables
     clock: Clock
     config: AccountsConfig = field(default_factory=AccountsConfig)
+    entered: Callable[[Connection, int, int], None] | None = None
+    """Called with the ids of a link and of the account that it made, in the same transaction."""
 
     # --- links
 
@@ -164,6 +166,8 @@ class Accounts:
             return int(row["worker_id"])
         account = self.create(connection, display, row["role"])
         self.note(connection, account, "account.enter", str(row["id"]), {"role": row["role"]})
+        if self.entered is not None:
+            self.entered(connection, int(row["id"]), account)
         return account
 
     # --- accounts and roles

@@ -1,0 +1,223 @@
+"""`amidst leaderboard`: an evaluation server with hidden annotations; organisers' and participants' side."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import typer
+
+from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
+from amidst.apps.cli.leaderboard_client import client_app
+from amidst.apps.cli.leaderboard_place import Place, make, now, opened, parse_phase, tidy_url
+from amidst.apps.server.installation import load_secrets
+from amidst.apps.server.leaderboard.app import BoardConfig, create_app, make_accounts
+from amidst.apps.server.serving import bind, is_loopback, make_server
+from amidst.coco.dataset import CocoDataset
+from amidst.config import override
+from amidst.leaderboard import benchmarks, ranking, submissions
+from amidst.leaderboard.config import BenchmarkConfig
+from amidst.leaderboard.runner import Runner
+
+app = new_app("Run an evaluation server with hidden annotations, or submit to one.")
+app.registered_commands += client_app.registered_commands
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the benchmark.")]
+DatabaseUrl = Annotated[
+    str, typer.Option(help="postgresql://user@host/name instead of SQLite in the folder.", show_default=False)
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.", show_default=False)
+]
+
+
+@app.command()
+def init(
+    folder: Folder,
+    ann: Annotated[Path, typer.Option(metavar="HIDDEN.json", help="COCO file with the hidden annotations.")],
+    name: Annotated[str, typer.Option(help="Name of the benchmark.")],
+    kind: Annotated[
+        Literal["bbox", "segm", "proposals", "mask-proposals"], typer.Option(help="What is scored.")
+    ] = "bbox",
+    phase: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME:SHARE", help="A phase and its share of the images. [dev:0.5, final:0.5]"),
+    ] = None,
+    description: Annotated[str, typer.Option(help="Shown above the table.")] = "",
+    seed: Annotated[
+        int | None, typer.Option(help="Of the division; random if left out.", show_default=False)
+    ] = None,
+    settings: Settings = None,
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Make a benchmark. Each phase scores its own part of the images, divided by category.
+
+    The scores of the first phase are for all, those of the others for organisers until they say otherwise.
+    The list of images and categories is public, which images a phase scores is not.
+
+    --set changes limits: uploads.max_per_image=100, times.running=600, tie=shared.
+
+    **Examples**
+
+      amidst leaderboard init birds/ --ann test.json --name "Birds 2026"
+
+      amidst leaderboard init masks/ --ann test.json --name Masks --kind segm --phase a:0.3 --phase b:0.7
+    """
+    config = override(BenchmarkConfig(kind=kind), settings or [])
+    phases = [parse_phase(word, first=not i) for i, word in enumerate(phase or ["dev:0.5", "final:0.5"])]
+    dataset = CocoDataset.load(ann)
+    made = make(Place(folder, database_url), dataset, name, description, config, phases, seed)
+    for one in made:
+        say(f"phase {one.name}: {one.images} images, scores for {_audience(one.config.visibility)}")
+    say(f"next: amidst leaderboard serve {folder}")
+
+
+def _audience(visibility: str) -> str:
+    return {"all": "all", "owner": "the team", "nobody": "organisers alone"}[visibility]
+
+
+@app.command()
+def serve(
+    folder: Folder,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8010,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    public_url: Annotated[
+        str,
+        typer.Option(help="As users see it, where a proxy with HTTPS stands in front.", show_default=False),
+    ] = "",
+    settings: Settings = None,
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Serve a benchmark until Ctrl-C. At the first start it prints the one link for its first organiser.
+
+    --set changes the server: scorers=2, auth.login_account.count=10.
+
+    **Examples**
+
+      amidst leaderboard serve birds/
+
+      amidst leaderboard serve birds/ --public-url https://board.example --database-url postgresql://me@db/birds
+    """
+    place = Place(folder, database_url)
+    config = override(BoardConfig(public_origin=tidy_url(public_url)), settings or [])
+    if not is_loopback(host) and not config.public_origin.startswith("https://"):
+        warning_line("others can listen in: put a proxy with HTTPS in front and give --public-url")
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(place, host, port, config))
+
+
+async def _serve(place: Place, host: str, port: int, config: BoardConfig) -> None:
+    async with opened(place) as store:
+        secrets = load_secrets(place.root)
+        listening = bind(host, port)
+        authority = f"[{host}]" if ":" in host else host
+        address = config.public_origin or f"http://{authority}:{listening.getsockname()[1]}"
+        first = await store.write(make_accounts(now, config.accounts).first_link)
+        if not place.url:
+            place.folder.clear_work()
+        say(f"serving {place.root} at {address} (Ctrl-C ends)")
+        if first is not None:
+            say(f"first organiser, once, within 24 hours: {address}/enter#{first}")
+        application = await create_app(store, place.folder, now, secrets, config)
+        server = make_server(application, behind_proxy=bool(config.public_origin))
+        await server.serve(sockets=[listening])
+
+
+@app.command()
+def score(
+    folder: Folder,
+    database_url: Annotated[str, typer.Option(help="postgresql://user@host/name of the benchmark.")],
+    scorers: Annotated[int, typer.Option(min=1, help="Submissions at a time.")] = 1,
+) -> None:
+    """Score submissions apart from the server, until Ctrl-C: as another user, who alone may read `hidden/`.
+
+    The server then runs with --set scorers=0; both share the folder and a PostgreSQL database.
+    """
+    place = Place(folder, database_url)
+
+    async def work() -> None:
+        async with opened(place) as store:
+            benchmark = await store.read(benchmarks.find)
+            say(f"scoring {benchmark.name} (Ctrl-C ends)")
+            await Runner(store, place.folder, benchmark.config, now, scorers=scorers).run()
+
+    with suppress(KeyboardInterrupt):
+        asyncio.run(work())
+
+
+@app.command()
+def export(
+    folder: Folder,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write, .json or .csv; else JSON on stdout.")
+    ] = None,
+    phase: Annotated[str, typer.Option(help="Of one phase; CSV needs one.", show_default=False)] = "",
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Numbers as they were computed, not rounded.")
+    ] = False,
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Write the tables of all phases, with all submissions; works while the benchmark is served.
+
+    **Examples**
+
+      amidst leaderboard export birds/ -o birds.json
+
+      amidst leaderboard export birds/ --phase dev -o dev.csv
+    """
+
+    async def work() -> dict[str, Any]:
+        async with opened(Place(folder, database_url), read_only=True) as store:
+            found = await store.read(benchmarks.find)
+            tree: dict[str, Any] = {"name": found.name, "kind": found.config.kind, "phases": {}}
+            for one in await store.read(benchmarks.phases):
+                sent = await store.read(partial(submissions.listed, phase_id=one.id, limit=10**6))
+                rows = ranking.table(sent, found.config, one.config)
+                tree["phases"][one.name] = {"config": one.config, "rows": rows, "submissions": sent}
+            return tree
+
+    tree = asyncio.run(work())
+    if phase and phase not in tree["phases"]:
+        raise typer.BadParameter(f"there is no phase {phase}; there are: {', '.join(tree['phases'])}")
+    if phase:
+        tree["phases"] = {phase: tree["phases"][phase]}
+    if output is not None and output.suffix == ".csv":
+        if len(tree["phases"]) != 1:
+            raise typer.BadParameter("CSV is of one phase: --phase NAME")
+        output.write_text(ranking.to_csv(next(iter(tree["phases"].values()))["rows"]), encoding="utf-8")
+        return
+    plain = msgspec.to_builtins(tree)
+    if not exact:
+        for one in plain["phases"].values():
+            for sent in one["submissions"]:
+                sent["numbers"] = ranking.rounded(sent["numbers"])
+    if output is None:
+        print_json(plain)
+    else:
+        output.write_bytes(msgspec.json.format(msgspec.json.encode(plain)))
+
+
+@app.command()
+def phases(folder: Folder, database_url: DatabaseUrl = "") -> None:
+    """List the phases of a benchmark; works while it is served. They are changed on the page /organise."""
+
+    async def work() -> list[benchmarks.Phase]:
+        async with opened(Place(folder, database_url), read_only=True) as store:
+            return await store.read(benchmarks.phases)
+
+    rows = [
+        (
+            p.name,
+            f"{p.share:g}",
+            str(p.images),
+            p.config.visibility,
+            str(p.config.per_day),
+            str(p.config.total),
+        )
+        for p in asyncio.run(work())
+    ]
+    print_table("", ("phase", "share", "images", "scores for", "a day", "in all"), rows)

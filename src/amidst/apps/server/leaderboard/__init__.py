@@ -1,0 +1,1 @@
+"""The leaderboard over HTTP: tables, submissions, teams and phases."""

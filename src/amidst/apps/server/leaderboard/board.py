@@ -1,0 +1,117 @@
+"""What everybody sees of a benchmark: what it is, its phases, its tables. No route opens a hidden annotation.
+
+Scores leave here rounded, and only where the phase lets the asker see them; to organisers too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from sqlalchemy import Connection
+
+from amidst.apps.server.access import ANYONE, MANAGERS, Gate, Routes
+from amidst.apps.server.errors import Refusal, reply
+from amidst.leaderboard import benchmarks, ranking, submissions
+from amidst.leaderboard.benchmarks import Benchmark, Phase
+from amidst.leaderboard.config import PhaseConfig
+from amidst.leaderboard.folder import Folder
+from amidst.leaderboard.ranking import MAIN, Row
+from amidst.store.opening import Store
+
+PhaseName = Annotated[str, Path(min_length=1, max_length=60)]
+
+
+@dataclass(frozen=True)
+class BoardRoutes:
+    """The routes below /api/board and /api/phases that anybody may ask."""
+
+    store: Store
+    gate: Gate
+    folder: Folder
+    benchmark: Benchmark
+
+    def router(self) -> APIRouter:
+        """The routes."""
+        routes = Routes(self.gate)
+        routes.add("GET", "/api/board", self.board, ANYONE)
+        routes.add("GET", "/api/board/images", self.images, ANYONE)
+        routes.add("GET", "/api/phases/{phase}/table", self.table, ANYONE)
+        routes.add("GET", "/api/phases/{phase}/table.csv", self.table_csv, ANYONE)
+        return routes.router
+
+    async def board(self) -> Response:
+        """The benchmark and its phases."""
+        found = await self.store.read(benchmarks.phases)
+        return reply(
+            {
+                "name": self.benchmark.name,
+                "description": self.benchmark.description,
+                "kind": self.benchmark.config.kind,
+                "tie": self.benchmark.config.tie,
+                "main": MAIN[self.benchmark.config.kind],
+                "limits": self.benchmark.config.uploads,
+                "phases": [about(phase) for phase in found],
+            }
+        )
+
+    async def images(self) -> Response:
+        """Images with their sizes, and categories: what a submission may name."""
+        return Response(self.folder.public.read_bytes(), media_type="application/json")
+
+    async def table(self, request: Request, phase: PhaseName) -> Response:
+        """The table of a phase, and its scored submissions over time."""
+        found, all_sent = await self._seen(request, phase)
+        kind = self.benchmark.config.kind
+        return reply(
+            {
+                "phase": about(found),
+                "rows": self._rows(found, all_sent),
+                "history": ranking.history(all_sent, kind, found.config),
+            }
+        )
+
+    async def table_csv(self, request: Request, phase: PhaseName) -> Response:
+        """The table of a phase as CSV."""
+        found, all_sent = await self._seen(request, phase)
+        text = ranking.to_csv(self._rows(found, all_sent))
+        headers = {
+            "Cache-Control": "no-store",
+            "Content-Disposition": 'attachment; filename="leaderboard.csv"',
+        }
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+    def _rows(self, phase: Phase, sent: Sequence[submissions.Submission]) -> list[Row]:
+        return ranking.table(sent, self.benchmark.config, phase.config)
+
+    async def _seen(self, request: Request, name: str) -> tuple[Phase, list[submissions.Submission]]:
+        """A phase and the submissions of which the asker may see the scores."""
+        session = await self.gate.session(request)
+        manages = session is not None and session.role in MANAGERS
+
+        def work(connection: Connection) -> tuple[Phase, list[submissions.Submission]]:
+            phase = benchmarks.find_phase(connection, name)
+            if manages or phase.config.visibility == "all":
+                return phase, submissions.listed(connection, phase_id=phase.id, limit=100_000)
+            team = benchmarks.team_of(connection, session.account) if session is not None else None
+            if phase.config.visibility == "nobody" or team is None:
+                return phase, []
+            return phase, submissions.listed(connection, team_id=team[0], phase_id=phase.id, limit=100_000)
+
+        return await self.store.read(work)
+
+
+def about(phase: Phase) -> dict[str, Any]:
+    """A phase as everybody may know it: how many images it scores, but not which."""
+    config: PhaseConfig = phase.config
+    return {"id": phase.id, "name": phase.name, "images": phase.images, "config": config}
+
+
+def checked_link(link: str) -> str:
+    """A link that pages may show. Raises Refusal (422) for anything but a whole http(s) address."""
+    text = link.strip()
+    if text and (not text.lower().startswith(("http://", "https://")) or any(c.isspace() for c in text)):
+        raise Refusal(422, "link: expected http://... or https://...")
+    return text

@@ -1,0 +1,123 @@
+"""What organisers do: teams and their invitations, settings of phases, looking at all submissions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection, select
+
+from amidst.apps.server import sessions
+from amidst.apps.server.access import MANAGERS, SIGNED_IN, Gate, Routes, session_of
+from amidst.apps.server.bodies import Body, plain_text, read_body
+from amidst.apps.server.errors import reply
+from amidst.apps.server.leaderboard.board import PhaseName, about
+from amidst.leaderboard import benchmarks, submissions
+from amidst.leaderboard.benchmarks import Phase
+from amidst.leaderboard.config import PhaseConfig
+from amidst.leaderboard.ranking import rounded
+from amidst.leaderboard.schema import near_equal
+from amidst.store.opening import Store
+
+MOST_MEMBERS = 100
+MOST_LISTED = 1000
+
+
+class TeamBody(Body, frozen=True):
+    """A team, and for how many people its invitation is."""
+
+    team: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    uses: Annotated[int, msgspec.Meta(ge=1, le=MOST_MEMBERS)] = 1
+
+
+@dataclass(frozen=True)
+class OrganisingRoutes:
+    """The routes of organisers, and a token for programs for everybody."""
+
+    store: Store
+    gate: Gate
+
+    def router(self) -> APIRouter:
+        """The routes."""
+        routes = Routes(self.gate)
+        routes.add("GET", "/api/teams", self.teams, MANAGERS)
+        routes.add("POST", "/api/teams/invite", self.invite, MANAGERS, TeamBody, status=201)
+        routes.add("POST", "/api/phases/{phase}/settings", self.settings, MANAGERS, PhaseConfig)
+        routes.add("GET", "/api/organise/submissions", self.submissions, MANAGERS)
+        routes.add("GET", "/api/organise/near-equal", self.near_equal, MANAGERS)
+        routes.add("POST", "/api/token", self.token, SIGNED_IN, status=201)
+        return routes.router
+
+    async def teams(self) -> Response:
+        """All teams, their members and numbers of submissions."""
+        return reply(await self.store.read(benchmarks.teams))
+
+    async def invite(self, request: Request) -> Response:
+        """A link by which members of a team come in; the team is made if there is none of that name."""
+        session, body = session_of(request), await read_body(request, TeamBody)
+        name = plain_text(body.team, "team", 60)
+        accounts = self.gate.accounts
+
+        def work(connection: Connection) -> tuple[int, str]:
+            team = benchmarks.add_team(connection, name, accounts.clock())
+            issued, by = accounts.issue, session.account
+            link, token = issued(connection, "worker", by=by, uses=body.uses, note=f"team {name}")
+            benchmarks.invite_to(connection, link, team)
+            return team, token
+
+        team, token = await self.store.write(work)
+        return reply({"team": team, "token": token}, 201)
+
+    async def settings(self, request: Request, phase: PhaseName) -> Response:
+        """Put other settings of a phase in force, as a whole."""
+        session, config = session_of(request), await read_body(request, PhaseConfig)
+
+        def work(connection: Connection) -> Phase:
+            found = benchmarks.find_phase(connection, phase)
+            benchmarks.set_phase(connection, found.id, config)
+            before = msgspec.to_builtins(found.config)
+            details = {"before": before, "after": msgspec.to_builtins(config)}
+            self.gate.accounts.note(connection, session.account, "phase.settings", phase, details)
+            return msgspec.structs.replace(found, config=config)
+
+        return reply(about(await self.store.write(work)))
+
+    async def submissions(self) -> Response:
+        """The newest submissions of all teams."""
+        found = await self.store.read(lambda c: submissions.listed(c, limit=MOST_LISTED))
+        return reply([_shown(one) for one in found])
+
+    async def near_equal(self) -> Response:
+        """Submissions that are nearly the same as an earlier one, newest first."""
+
+        def work(connection: Connection) -> list[dict[str, Any]]:
+            rows = connection.execute(select(near_equal).order_by(near_equal.c.id.desc()).limit(MOST_LISTED))
+            return [
+                {
+                    "submission": row["submission_id"],
+                    "other": row["other_id"],
+                    "similarity": round(row["similarity"], 2),
+                    "created_at": row["created_at"],
+                }
+                for row in rows.mappings()
+            ]
+
+        return reply(await self.store.read(work))
+
+    async def token(self, request: Request) -> Response:
+        """A token for programs, with the rights of who asks. Shown only now."""
+        session = session_of(request)
+        accounts = self.gate.accounts
+
+        def work(connection: Connection) -> str:
+            accounts.note(connection, session.account, "token", "", {})
+            return sessions.start(accounts, connection, session.account)
+
+        return reply({"token": await self.store.write(work)}, 201)
+
+
+def _shown(found: submissions.Submission) -> dict[str, Any]:
+    tree: dict[str, Any] = msgspec.to_builtins(found)
+    return {**tree, "numbers": rounded(found.numbers)}

@@ -1,0 +1,1 @@
+"""An evaluation server with hidden annotations: phases, submissions, checking, scoring, ranking."""

@@ -1,0 +1,210 @@
+"""A benchmark: made from annotations that stay hidden, its phases and its teams.
+
+Statements over one connection, as in `submissions`; `create` alone also writes files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, select
+
+from amidst.coco.dataset import CocoDataset
+from amidst.errors import DataError, UnknownRecord, UsageError
+from amidst.leaderboard.checking import PublicCategory, PublicImage, PublicList
+from amidst.leaderboard.config import BenchmarkConfig, PhaseConfig
+from amidst.leaderboard.folder import Folder
+from amidst.leaderboard.schema import benchmark, membership, phase, submission, team, team_invitation, worker
+from amidst.leaderboard.splits import divide
+from amidst.store.opening import Store
+
+
+class Benchmark(msgspec.Struct, frozen=True):
+    """A benchmark, as everybody may know it."""
+
+    name: str
+    description: str
+    config: BenchmarkConfig
+
+
+class Phase(msgspec.Struct, frozen=True):
+    """A phase. images: how many are scored; which ones, nobody is told."""
+
+    id: int
+    name: str
+    share: float
+    images: int
+    config: PhaseConfig
+
+
+class Team(msgspec.Struct, frozen=True):
+    """A team and its members."""
+
+    id: int
+    name: str
+    members: list[str]
+    submissions: int
+
+
+@dataclass(frozen=True)
+class NewPhase:
+    """A phase to be made."""
+
+    name: str
+    share: float
+    config: PhaseConfig
+
+
+async def create(
+    store: Store,
+    folder: Folder,
+    dataset: CocoDataset,
+    *,
+    name: str,
+    description: str,
+    config: BenchmarkConfig,
+    phases: Sequence[NewPhase],
+    seed: int,
+    now: int,
+) -> list[Phase]:
+    """Writes the public list and the hidden parts, then the database, in which the benchmark then exists.
+
+    Raises UsageError for shares that do not fit or phases of one name, DataError for annotations that cannot
+    be scored so.
+    """
+    names = [new.name for new in phases]
+    if len(set(names)) != len(names):
+        raise UsageError(f"phases need different names, got {names}")
+    _check(dataset, config)
+    parts = divide(dataset, [new.share for new in phases], seed)
+    public = PublicList(
+        tuple(PublicImage(i.id, i.width, i.height, i.file_name) for i in dataset.images),
+        tuple(PublicCategory(c.id, c.name, c.supercategory) for c in dataset.class_map().categories),
+    )
+    folder.make()
+    folder.public.write_bytes(msgspec.json.encode(public))
+    made = []
+    for number, (new, image_ids) in enumerate(zip(phases, parts, strict=True), 1):
+        folder.write_hidden(number, dataset.select(image_ids).to_json())
+        made.append(Phase(number, new.name, new.share, len(image_ids), new.config))
+
+    def work(connection: Connection) -> None:
+        if connection.scalar(select(benchmark.c.id)) is not None:
+            raise UsageError("there is a benchmark in this database already")
+        text = msgspec.json.encode(config).decode()
+        row = {"name": name, "description": description, "config_json": text, "created_at": now}
+        connection.execute(benchmark.insert().values(**row))
+        for one in made:
+            values = {key: getattr(one, key) for key in ("id", "name", "share", "images")}
+            connection.execute(phase.insert().values(**values, config_json=_text(one.config)))
+
+    await store.write(work)
+    return made
+
+
+def _check(dataset: CocoDataset, config: BenchmarkConfig) -> None:
+    if not dataset.images or not dataset.annotations:
+        raise DataError("a benchmark needs images and annotations", rule="empty")
+    if config.kind in ("segm", "mask-proposals"):
+        for annotation in dataset.annotations:
+            if annotation.segmentation is None:
+                raise DataError(
+                    "has no segmentation; a benchmark of masks needs one for each object",
+                    record=f"annotation {annotation.id}",
+                    rule="missing-field",
+                )
+
+
+def find(connection: Connection) -> Benchmark:
+    """The benchmark of a database. Raises UsageError if there is none."""
+    row = connection.execute(select(benchmark)).mappings().first()
+    if row is None:
+        raise UsageError("no benchmark here; make one with `amidst leaderboard init`")
+    config = msgspec.json.decode(row["config_json"], type=BenchmarkConfig)
+    return Benchmark(row["name"], row["description"], config)
+
+
+# --- phases
+
+
+def phases(connection: Connection) -> list[Phase]:
+    """All phases, as they were made."""
+    rows = connection.execute(select(phase).order_by(phase.c.id)).mappings()
+    return [_phase(row) for row in rows]
+
+
+def find_phase(connection: Connection, name: str) -> Phase:
+    """One phase. Raises UnknownRecord."""
+    row = connection.execute(select(phase).where(phase.c.name == name)).mappings().first()
+    if row is None:
+        known = ", ".join(connection.scalars(select(phase.c.name).order_by(phase.c.id)))
+        raise UnknownRecord(f"there is no phase {name!r}; there are: {known}")
+    return _phase(row)
+
+
+def set_phase(connection: Connection, phase_id: int, config: PhaseConfig) -> None:
+    """Other settings of a phase. Raises UsageError for one that closes before it opens."""
+    if config.opens_at is not None and config.closes_at is not None and config.opens_at >= config.closes_at:
+        raise UsageError("a phase closes after it has opened")
+    connection.execute(phase.update().where(phase.c.id == phase_id).values(config_json=_text(config)))
+
+
+def _phase(row: RowMapping) -> Phase:
+    config = msgspec.json.decode(row["config_json"], type=PhaseConfig)
+    return Phase(row["id"], row["name"], row["share"], row["images"], config)
+
+
+def _text(config: PhaseConfig) -> str:
+    return msgspec.json.encode(config).decode()
+
+
+# --- teams
+
+
+def add_team(connection: Connection, name: str, now: int) -> int:
+    """A new team, or the one of that name: its id."""
+    known: int | None = connection.scalar(select(team.c.id).where(team.c.name == name))
+    if known is not None:
+        return known
+    (key,) = connection.execute(team.insert().values(name=name, created_at=now)).inserted_primary_key or (0,)
+    return int(key)
+
+
+def invite_to(connection: Connection, invitation: int, team_id: int) -> None:
+    """Who comes by this invitation will be a member. Raises UnknownRecord."""
+    if connection.scalar(select(team.c.id).where(team.c.id == team_id)) is None:
+        raise UnknownRecord(f"there is no team {team_id}")
+    connection.execute(team_invitation.insert().values(invitation_id=invitation, team_id=team_id))
+
+
+def entered(connection: Connection, invitation: int, account: int) -> None:
+    """Someone has come by an invitation."""
+    where = team_invitation.c.invitation_id == invitation
+    team_id = connection.scalar(select(team_invitation.c.team_id).where(where))
+    if team_id is not None:
+        connection.execute(membership.insert().values(worker_id=account, team_id=team_id))
+
+
+def team_of(connection: Connection, account: int) -> tuple[int, str] | None:
+    """Id and name of an account's team."""
+    row = connection.execute(
+        select(team.c.id, team.c.name)
+        .join(membership, membership.c.team_id == team.c.id)
+        .where(membership.c.worker_id == account)
+    ).first()
+    return None if row is None else (row.id, row.name)
+
+
+def teams(connection: Connection) -> list[Team]:
+    """All teams with their members and numbers of submissions."""
+    members: dict[int, list[str]] = {}
+    people = select(membership.c.team_id, worker.c.display).join(
+        worker, worker.c.id == membership.c.worker_id
+    )
+    for row in connection.execute(people.order_by(worker.c.id)):
+        members.setdefault(row.team_id, []).append(row.display)
+    sent = list(connection.scalars(select(submission.c.team_id)))
+    rows = connection.execute(select(team.c.id, team.c.name).order_by(team.c.id)).all()
+    return [Team(row.id, row.name, members.get(row.id, []), sent.count(row.id)) for row in rows]

@@ -1,0 +1,164 @@
+"""A participant's side: sends a submission in pieces, resumes it, waits for its score. Standard library alone.
+
+    client = Client("https://board.example", token)
+    sent = client.submit(Path("results.json"), "dev", say=lambda done, total: ...)
+    found = client.wait(sent["id"], say=lambda submission: ...)
+
+A connection that breaks is tried again for a while; the server says where to go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from amidst.errors import FindingError, UsageError
+
+PIECE_BYTES = 4 * 2**20
+TIMEOUT_S = 120.0
+PATIENCE_S = 120.0
+"""How long a server may be away in the middle of something."""
+OPEN = ("received", "checking", "queued", "running")
+
+Tree = dict[str, Any]
+
+
+class Answer(FindingError):  # noqa: N818 - reads as what it is
+    """A refusal of the server: its status and code."""
+
+    def __init__(self, status: int, code: str, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.status, self.code, self.retry_after = status, code, retry_after
+
+
+class Client:
+    """Talks to one server. token: of the session, "" for nobody's."""
+
+    def __init__(self, url: str, token: str = "", *, patience_s: float = PATIENCE_S) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise UsageError(f"{url}: expected the address of a server, such as https://board.example")
+        self._base = f"{parts.scheme}://{parts.netloc}"
+        self._token, self._patience_s = token, patience_s
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """A request with a JSON body; the reply. Raises Answer, or UsageError if there is no such server."""
+        data = None if body is None else json.dumps(body).encode()
+        return self._patiently(method, path, data, "application/json")
+
+    def text(self, path: str) -> str:
+        """A reply that is no JSON."""
+        return self._once("GET", path, None, "").decode("utf-8")
+
+    def enter(self, link: str, display: str) -> str:
+        """Uses an invitation up: the token of the new account."""
+        word = urllib.parse.urlsplit(link).fragment or link
+        body = {"token": word, "display": display, "bearer": True}
+        return str(
+            json.loads(self._once("POST", "/api/auth/enter", json.dumps(body).encode(), "application/json"))[
+                "token"
+            ]
+        )
+
+    def submit(
+        self,
+        file: Path,
+        phase: str,
+        *,
+        method: str = "",
+        description: str = "",
+        link: str = "",
+        say: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Tree:
+        """Announces a file and sends what the server does not have of it; the submission as it then is.
+
+        say: told how many bytes of how many have gone. Raises Answer when it is refused, UsageError if the
+        file cannot be read.
+        """
+        try:
+            size, sha256 = file.stat().st_size, _sha256(file)
+        except OSError as error:
+            raise UsageError(f"cannot read {file}: {error.strerror or error}") from None
+        words = {"method": method, "description": description, "link": link}
+        about = {"phase": phase, "file_name": file.name, "bytes": size, "sha256": sha256, **words}
+        found: Tree = self.ask("POST", "/api/submissions", about)
+        with file.open("rb") as stream:
+            while found["state"] in ("received", "checking"):
+                say(found["offset"], size)
+                stream.seek(found["offset"])
+                path = f"/api/submissions/{found['id']}/content?offset={found['offset']}"
+                try:
+                    piece = stream.read(PIECE_BYTES)
+                    found = self._patiently("PUT", path, piece, "application/octet-stream")
+                except Answer as answer:
+                    if answer.code != "offset":  # a reply was lost: the server has more than we know
+                        raise
+                    found = self.status(found["id"])
+        say(size, size)
+        return found
+
+    def status(self, submission: int) -> Tree:
+        """A submission of the team."""
+        found: Tree = self.ask("GET", f"/api/submissions/{submission}")
+        return found
+
+    def wait(self, submission: int, *, say: Callable[[Tree], None], every_s: float = 1.0) -> Tree:
+        """Looks until the submission is finished. say: told of it at each look."""
+        while True:
+            found = self.status(submission)
+            say(found)
+            if found["state"] not in OPEN:
+                return found
+            time.sleep(every_s)
+
+    def _patiently(self, method: str, path: str, data: bytes | None, kind: str) -> Any:
+        """A request that may be repeated without harm, until the server answers or patience ends."""
+        end, pause = time.monotonic() + self._patience_s, 0.2
+        while True:
+            try:
+                return json.loads(self._once(method, path, data, kind) or b"null")
+            except Answer as answer:
+                if answer.status not in (429, 503) or time.monotonic() > end:
+                    raise
+                time.sleep(max(answer.retry_after, pause))
+            except (OSError, http.client.HTTPException) as error:
+                if time.monotonic() > end:
+                    raise UsageError(f"{self._base} does not answer: {error}") from None
+                time.sleep(pause)
+            pause = min(2 * pause, 5.0)
+
+    def _once(self, method: str, path: str, data: bytes | None, kind: str) -> bytes:
+        request = urllib.request.Request(self._base + path, data=data, method=method)
+        if data is not None:
+            request.add_header("Content-Type", kind)
+        if self._token:
+            request.add_header("Authorization", f"Bearer {self._token}")
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+                body: bytes = response.read()
+                return body
+        except urllib.error.HTTPError as error:
+            raise _answer(error) from None
+
+
+def _answer(error: urllib.error.HTTPError) -> Answer:
+    try:
+        told = json.loads(error.read())["error"]
+        code, message = str(told["code"]), str(told["message"])
+    except (ValueError, KeyError, TypeError, OSError):
+        code, message = "error", f"the server answered {error.code}"
+    wait = error.headers.get("Retry-After", "0")
+    return Answer(error.code, code, message, float(wait) if wait.isdecimal() else 0.0)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
