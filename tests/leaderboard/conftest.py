@@ -76,7 +76,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def with_board(place: str, tmp_path: Path, dataset: CocoDataset) -> Callable[..., Any]:
-    """with_board(play, config) runs `await play(store, folder)` on a new benchmark with the phases dev and final."""
+    """with_board(play, config) runs `await play(store, folder)` on a new benchmark, phases dev and final."""
 
     def run(play: Callable[[Store, Folder], Awaitable[T]], config: BenchmarkConfig | None = None) -> T:
         async def main() -> T:

@@ -1,4 +1,4 @@
-"""amidst.leaderboard.scoring: the numbers of `amidst evaluate` and of pycocotools, in a process of its own."""
+"""amidst.leaderboard.scoring: the numbers of `evaluate` and of pycocotools, in a process of its own."""
 
 from __future__ import annotations
 

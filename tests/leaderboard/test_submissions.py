@@ -204,10 +204,13 @@ def test_a_dead_scorer_gives_back_twice_and_late_results_are_dropped(with_board:
         assert await store.write(lambda c: submissions.sweep(c, times, now + MICRO - 1)) == []
         assert await store.write(lambda c: submissions.sweep(c, times, now + MICRO)) == [(key, "queued")]
         assert not await store.write(lambda c: submissions.score(c, old, NUMBERS, [], now + MICRO))
-        for expected in ("queued", "failed"):
-            job = await store.write(lambda c: submissions.claim(c, times, now))
+
+        def die(connection: Connection) -> str | None:
+            job = submissions.claim(connection, times, now)
             assert job is not None
-            assert await store.write(lambda c: submissions.give_back(c, job, times, now)) == expected
+            return submissions.give_back(connection, job, times, now)
+
+        assert [await store.write(die), await store.write(die)] == ["queued", "failed"]
         found = await store.read(lambda c: submissions.find(c, key))
         assert (found.state, found.reason, found.attempts) == ("failed", "the scorer died 3 times", 3)
         assert await store.read(lambda c: submissions.counted(c, who[0], 1, now)) == (0, 0)

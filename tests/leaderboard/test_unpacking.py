@@ -7,6 +7,7 @@ import random
 import struct
 import subprocess
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -121,10 +122,8 @@ def test_every_damaged_byte_is_noticed_or_harmless() -> None:
         place = draw.randrange(4, len(data))
         spoilt = bytearray(data)
         spoilt[place] ^= 1 << draw.randrange(8)
-        try:
+        with suppress(DataError):
             assert unpack(bytes(spoilt)) == text
-        except DataError:
-            pass
 
 
 def test_encrypted_and_odd_methods() -> None:
@@ -136,7 +135,7 @@ def test_encrypted_and_odd_methods() -> None:
         unpack(archive({"r.json": TEXT}, zipfile.ZIP_LZMA))
     described = bytearray(archive({"r.json": TEXT}, zipfile.ZIP_STORED))
     described[6] |= 8
-    with pytest.raises(DataError, match="size of 'r.json' in it is unknown"):
+    with pytest.raises(DataError, match=r"size of 'r\.json' in it is unknown"):
         unpack(bytes(described))
 
 

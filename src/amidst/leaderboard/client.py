@@ -1,10 +1,10 @@
-"""A participant's side: sends a submission in pieces, resumes it, waits for its score. Standard library alone.
+"""A participant's side: sends a submission in pieces, resumes it, waits for its score.
 
     client = Client("https://board.example", token)
     sent = client.submit(Path("results.json"), "dev", say=lambda done, total: ...)
     found = client.wait(sent["id"], say=lambda submission: ...)
 
-A connection that breaks is tried again for a while; the server says where to go on.
+The standard library is enough. What breaks is tried again for a while; the server says where to go on.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Client:
         method: str = "",
         description: str = "",
         link: str = "",
-        say: Callable[[int, int], None] = lambda done, total: None,
+        say: Callable[[int, int], None],
     ) -> Tree:
         """Announces a file and sends what the server does not have of it; the submission as it then is.
 
