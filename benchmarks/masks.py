@@ -30,12 +30,12 @@ from timing import Row, add_arguments, interleaved, rows_of, show, write
 from amidst.inference.mask_windows import paste
 from amidst.models.config import DeepMaskConfig, DeepMaskDecodeConfig, FPNMasksConfig, SharpMaskConfig
 from amidst.models.config_fpn_masks import FPNMasksDecodeConfig
-from amidst.models.deepmask import DeepMask
+from amidst.models.deepmask import WINDOWS_AT_ONCE, DeepMask
 from amidst.models.deepmask_dense import DenseScale, Patches, best_patches, scaled_canvas, windows
 from amidst.models.deepmask_heads import CODE, ScoreHead
 from amidst.models.fpn_masks import FPNMasks
 from amidst.models.norms import prepare_for_inference
-from amidst.models.sharpmask import WINDOWS_AT_ONCE, SharpMask
+from amidst.models.sharpmask import SharpMask
 from amidst.models.structures import MaskProposals
 from amidst.ops.images import ImageBatch
 from amidst.recipes import recipe

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from amidst.models import fused
-from amidst.models.fused import FusedConv2d, rectify
+from amidst.models.fused import FusedConv2d, conv_relu, rectify
 from amidst.models.winograd import WinogradConv2d
 
 LAYERS = {
@@ -72,6 +72,14 @@ def test_other_precisions_and_no_images() -> None:
         assert torch.allclose(ours.rectified(x).float(), exact, atol=0.05)
     assert torch.allclose(ours.double().rectified(x.double()).float(), exact, atol=1e-6)
     assert torch.allclose(ours.bfloat16().rectified(x.bfloat16()).float(), exact, atol=0.05)
+
+
+@torch.no_grad()
+def test_convolution_and_rectifier_of_either_kind() -> None:
+    torch.manual_seed(0)
+    conv, x = nn.Conv2d(8, 8, 3, padding=1), torch.randn(2, 8, 9, 7)
+    for each in (conv, FusedConv2d(conv)):
+        assert torch.allclose(conv_relu(x, each), F.relu(conv(x)), atol=1e-6)
 
 
 def test_rectify() -> None:

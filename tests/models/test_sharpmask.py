@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from amidst.models import sharpmask
+from amidst.models import deepmask
 from amidst.models.build import build_model
 from amidst.models.config import (
     BackboneConfig,
@@ -149,7 +149,7 @@ def test_the_number_of_windows_at_once_does_not_matter(monkeypatch: pytest.Monke
     model = build().eval()
     images = ImageBatch(torch.randn(1, 3, 75, 110), ((75, 110),))
     (a,) = model(images)
-    monkeypatch.setattr(sharpmask, "WINDOWS_AT_ONCE", 3)
+    monkeypatch.setattr(deepmask, "WINDOWS_AT_ONCE", 3)
     (b,) = model(images)
     assert torch.allclose(a.logits, b.logits, atol=1e-5)
 

@@ -36,6 +36,7 @@ from amidst.ops.images import ImageBatch
 from amidst.ops.losses import softplus
 
 COARSE_SIDE = 56
+WINDOWS_AT_ONCE = 64  # bounds the memory of a SharpMask's finest level to some 30 MB
 
 
 class DeepMask(nn.Module):
@@ -130,10 +131,9 @@ class DeepMask(nn.Module):
         logits = patches.scores.new_empty(len(patches.scores), self.mask_side, self.mask_side)
         for index, scale in enumerate(dense):
             here = (patches.scale == index).nonzero()[:, 0]
-            if not len(here):
-                continue
-            row, column = patches.row[here], patches.column[here]
-            logits[here] = self.scale_masks(scale, row, column).float()
+            for chunk in torch.split(here, WINDOWS_AT_ONCE):
+                found = self.scale_masks(scale, patches.row[chunk], patches.column[chunk])
+                logits[chunk] = found.float()
         return logits
 
     @property

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from amidst.models.fused import conv_relu
+
 SIGMA = 0.01
 
 
@@ -36,7 +38,7 @@ class WindowNetwork(nn.Module):
 
     def dense(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(B, D, H, W) -> hidden values (B, H, W, E) and score logits (B, H, W)."""
-        hidden = F.relu(self.conv(features)).permute(0, 2, 3, 1)  # a view where the map is channels-last
+        hidden = conv_relu(features, self.conv).permute(0, 2, 3, 1)  # a view where the map is channels-last
         return hidden, self.score(hidden)[..., 0]
 
     def at_cells(self, features: Tensor, image: Tensor, row: Tensor, column: Tensor) -> Tensor:

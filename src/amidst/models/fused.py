@@ -75,6 +75,11 @@ class FusedConv2d(nn.Conv2d):
         )
 
 
+def conv_relu(x: Tensor, conv: nn.Conv2d) -> Tensor:
+    """relu(conv(x)), in one pass in a network prepared for inference."""
+    return conv.rectified(x) if isinstance(conv, FusedConv2d) else F.relu(conv(x))
+
+
 def rectify(y: Tensor, add: Tensor | None = None, ceiling: float | None = None) -> Tensor:
     """min(relu(y + add), ceiling), in the memory of y where nothing is added."""
     if add is not None:

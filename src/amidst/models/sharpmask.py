@@ -24,7 +24,6 @@ from amidst.models.deepmask_geometry import CONTEXT
 from amidst.models.sharpmask_refine import refinement, take_windows
 from amidst.models.structures import PatchTarget
 
-WINDOWS_AT_ONCE = 64  # bounds the memory of the finest level to some 30 MB
 LEARNT = "refine."
 
 
@@ -72,13 +71,9 @@ class SharpMask(DeepMask):
         return self.sizes.patch if self.sharp else super().mask_side
 
     def scale_masks(self, scale: DenseScale, row: Tensor, column: Tensor) -> Tensor:
-        """Mask logits (n, m, m) of patches (n,) of one scale, some at once."""
+        """Mask logits (n, m, m) of patches (n,) of one scale."""
         if not self.sharp:
             return super().scale_masks(scale, row, column)
-        chunks = zip(torch.split(row, WINDOWS_AT_ONCE), torch.split(column, WINDOWS_AT_ONCE), strict=True)
-        return torch.cat([self._refined(scale, *chunk) for chunk in chunks])
-
-    def _refined(self, scale: DenseScale, row: Tensor, column: Tensor) -> Tensor:
         codes = scale.codes[:, row, column].t()
         windows = [
             take_windows(skip, row, column, self.sizes.cells << level, 1 << level)

@@ -32,6 +32,8 @@ from amidst.errors import ConfigError
 from amidst.models.config import RefineConfig
 from amidst.models.deepmask_geometry import Geometry
 from amidst.models.deepmask_heads import CODE
+from amidst.models.enlarged import convolve_enlarged
+from amidst.models.fused import conv_relu, rectify
 
 MIDDLE, MIDDLE_OF_STEM = 64, 32
 
@@ -60,19 +62,22 @@ class Refinement(nn.Module):
 
     def skips(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """F^1..F^P (B, C, h, w) -> what the masks need of them, (B, k_(i+1), h, w) each."""
-        return tuple(path(x) for path, x in zip(self.horizontal, maps, strict=False))
+        return tuple(along(path, x) for path, x in zip(self.horizontal, maps, strict=False))
 
     def forward(self, codes: Tensor, coarse: Tensor, skips: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
         """codes (N, 512) and windows of the skips (N, k_(i+1), S 2^(i-1), S 2^(i-1)) -> logits (N, W, W)."""
         x = self.seed(codes).view(-1, self.channels[0], self.cells, self.cells)
         for level, path in enumerate(self.vertical):
-            x = path(x)
-            if skips:
-                x = x + skips[level]
-            x = F.relu(x, inplace=True)
-            x = enlarge(x, 2 * x.shape[-1], self.config.upsample)
-        logits: Tensor = self.out(x)
-        return logits[:, 0]
+            first, *then = (module for module in path.children() if isinstance(module, nn.Conv2d))
+            x = self._enlarged(x, first) if level else first(x)
+            for convolution in then:  # of the released layout
+                x = convolution(F.relu(x, inplace=True))
+            x = rectify(x, skips[level] if skips else None)
+        return self._enlarged(x, self.out)[:, 0]
+
+    def _enlarged(self, x: Tensor, convolution: nn.Conv2d) -> Tensor:
+        """The convolution (N, D, 2h, 2w) of x (N, C, h, w) enlarged."""
+        return convolve_enlarged(x, convolution, self.config.upsample)
 
 
 class Averaging(nn.Module):
@@ -87,7 +92,7 @@ class Averaging(nn.Module):
 
     def skips(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """F^1..F^P (B, C, h, w) -> (B, 1, h, w) each."""
-        return tuple(path(x) for path, x in zip(self.horizontal, maps, strict=True))
+        return tuple(along(path, x) for path, x in zip(self.horizontal, maps, strict=True))
 
     def forward(self, codes: Tensor, coarse: Tensor, skips: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
         """coarse logits (N, 56, 56) and windows of the skips (N, 1, h, h) -> logits (N, W, W)."""
@@ -130,12 +135,25 @@ def _initialise(paths: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
+def along(path: nn.Module, x: Tensor) -> Tensor:
+    """Convolutions with rectifiers between them, each with its rectifier."""
+    *first, last = (module for module in path.children() if isinstance(module, nn.Conv2d))
+    for convolution in first:
+        x = conv_relu(x, convolution)
+    y: Tensor = last(x)
+    return y
+
+
 def enlarge(x: Tensor, side: int, mode: str) -> Tensor:
     """(N, k, h, h) -> (N, k, side, side)."""
     return F.interpolate(x, size=(side, side), mode=mode)
 
 
 def take_windows(skip: Tensor, row: Tensor, column: Tensor, side: int, step: int) -> Tensor:
-    """Of a map (k, h, w) the windows from (row, column) * step on, (n, k, side, side)."""
-    all_windows = skip.unfold(1, side, step).unfold(2, side, step)  # (k, R, C, side, side), a view
-    return all_windows[:, row, column].transpose(0, 1)
+    """Of a map (k, h, w) the windows from (row, column) * step on, (n, k, side, side), channels-last."""
+    channels = len(skip)
+    lines = skip.permute(1, 2, 0).flatten(1)  # (h, w * k): a row of a window is one piece of memory
+    windows = lines.unfold(0, side, step).unfold(
+        1, side * channels, step * channels
+    )  # (R, C, side, side * k)
+    return windows[row, column].view(len(row), side, side, channels).permute(0, 3, 1, 2)
