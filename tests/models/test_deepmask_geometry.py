@@ -24,10 +24,12 @@ def config(trunk: str, backbone: str = "resnet50", head: str = "C") -> DeepMaskC
         ("W112-P3-D21", 14, 512, 144, 64),
         ("W112-P3-D21-F128", 14, 128, 144, 64),
         ("W224-P4-D39", 14, 512, 256, 128),
+        ("W224-P4-D8-VGG", 14, 512, 256, 128),
+        ("W160-P4-D8-VGG", 10, 512, 192, 92),
     ],
 )
 def test_trunks_of_the_thesis(trunk: str, cells: int, features: int, crop: int, object_side: int) -> None:
-    sizes = geometry(config(trunk))
+    sizes = geometry(config(trunk, "vgg11" if "VGG" in trunk else "resnet50"))
     assert (sizes.cells, sizes.features, sizes.crop, sizes.object_side) == (
         cells,
         features,
@@ -40,7 +42,7 @@ def test_trunks_of_the_thesis(trunk: str, cells: int, features: int, crop: int, 
     ("trunk", "message"),
     [
         ("R50", "expected W<side>"),
-        ("W160-P4-D8-VGG", "VGG trunks are not built"),
+        ("W160-P4-D8-VGG", "goes with model.backbone.name=vgg11, found resnet50"),
         ("W160-P5-D48", "expected P3 or P4, found P5"),
         ("W160-P4-D21", "expected D39"),
         ("W150-P4-D39", "multiple of 16"),
@@ -50,6 +52,13 @@ def test_trunks_of_the_thesis(trunk: str, cells: int, features: int, crop: int, 
 def test_names_that_do_not_fit(trunk: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         geometry(config(trunk))
+
+
+def test_the_backbone_and_its_name_go_together() -> None:
+    with pytest.raises(ConfigError, match="-VGG goes with model.backbone.name=vgg11"):
+        geometry(config("W160-P4-D8", "vgg11"))
+    with pytest.raises(ConfigError, match="vgg11 has 8 convolutions up to 4 halvings: expected D8"):
+        geometry(config("W160-P4-D11-VGG", "vgg11"))
 
 
 def test_an_odd_number_of_cells_is_not_pooled_in_pairs() -> None:

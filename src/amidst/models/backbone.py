@@ -13,14 +13,16 @@ from amidst.models.efficientnet_lite import EfficientNetLite, efficientnet_lite0
 from amidst.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
 from amidst.models.symmetric_padding import Padding
 from amidst.models.tiny import Tiny, tiny
+from amidst.models.vgg import VGG, vgg11
 
-Backbone = ResNet | EfficientNetLite | Tiny
+Backbone = ResNet | VGG | EfficientNetLite | Tiny
 
 BACKBONES: dict[BackboneName, Callable[[BackboneConfig, int, Padding], Backbone]] = {
     "resnet18": resnet18,
     "resnet34": resnet34,
     "resnet50": resnet50,
     "resnet101": resnet101,
+    "vgg11": vgg11,
     "efficientnet_lite0": efficientnet_lite0,
     "tiny": tiny,
 }

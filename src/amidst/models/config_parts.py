@@ -23,7 +23,7 @@ TORCHVISION_PIXELS = PixelConfig()
 CAFFE_PIXELS = PixelConfig(order="bgr", scale=1.0, mean=(103.939, 116.779, 123.68), std=(1.0, 1.0, 1.0))
 EFFICIENTNET_LITE_PIXELS = PixelConfig(scale=1.0, mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0))
 
-BackboneName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "efficientnet_lite0", "tiny"]
+BackboneName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "vgg11", "efficientnet_lite0", "tiny"]
 
 
 class BackboneConfig(Config, frozen=True):

@@ -1,6 +1,7 @@
 """The sizes of DeepMask, all from the name of its trunk (C.1, Table 3.1). Does not import torch.
 
     W160-P4-D39-F128    patches of 160 px, halved 4 times by 39 convolutions, 128 channels at the end
+    W160-P4-D8-VGG      the same of the 8 convolutions of VGG-A, backbone vgg11
 
     patch   W          side of the patch that a score and a mask are about
     stride  2^P        pixels between neighbouring patches
@@ -30,12 +31,13 @@ RELEASED_PATCH = 160
 RELEASED_EXPONENTS = (-2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5)
 FINER_EXPONENTS = (1.0, 1.5)
 
-# Convolutions after the stem and up to C_l for l = 3, 4, without shortcuts.
+# Convolutions (of ResNets after the stem) up to C_l for l = 3, 4, without shortcuts.
 DEPTHS: dict[BackboneName, dict[int, int]] = {
     "resnet18": {3: 8, 4: 12},
     "resnet34": {3: 14, 4: 26},
     "resnet50": {3: 21, 4: 39},
     "resnet101": {3: 21, 4: 90},
+    "vgg11": {3: 6, 4: 8},
     "efficientnet_lite0": {3: 14, 4: 32},
     "tiny": {3: 2, 4: 3},
 }
@@ -80,9 +82,9 @@ def geometry(config: DeepMaskConfig) -> Geometry:
     name, backbone = config.trunk, config.backbone.name
     found = NAME.fullmatch(name)
     if found is None:
-        raise ConfigError(f"model.trunk {name!r}: expected W<side>-P<halvings>-D<depth>[-F<channels>]")
-    if found["vgg"]:
-        raise ConfigError(f"model.trunk {name!r}: VGG trunks are not built; see Table 3.1 for their equals")
+        raise ConfigError(f"model.trunk {name!r}: expected W<side>-P<halvings>-D<depth>[-VGG][-F<channels>]")
+    if bool(found["vgg"]) != (backbone == "vgg11"):
+        raise ConfigError(f"model.trunk {name!r}: -VGG goes with model.backbone.name=vgg11, found {backbone}")
     halvings, depth = int(found["halvings"]), int(found["depth"])
     depths = DEPTHS[backbone]
     if halvings not in depths:

@@ -1,4 +1,4 @@
-"""Published ImageNet weights of the ResNets: where they are, and fetching them when asked to.
+"""Published ImageNet weights of ResNets and VGG-A: where they are, and fetching them when asked to.
 
 Nothing else in amidst opens a network connection for weights; training only looks into the cache. Each file
 name ends in the first hexadecimal digits of the SHA-256 of its content, which is checked.
@@ -27,6 +27,7 @@ WEIGHTS = {  # torchvision's IMAGENET1K_V1: those that published detectors start
     "resnet34": "resnet34-b627a593.pth",
     "resnet50": "resnet50-0676ba61.pth",
     "resnet101": "resnet101-63fe2227.pth",
+    "vgg11": "vgg11-8a719046.pth",
 }
 BLOCK = 1 << 20
 TIMEOUT = 30  # seconds without a byte

@@ -1,7 +1,7 @@
 """Weights of backbones that were trained on ImageNet, from the files in which they are published.
 
     "imagenet"          efficientnet_lite0: from its Python package;
-                        ResNets: torchvision's, from the user's cache, filled by `amidst.models.download`
+                        ResNets and VGG-A: torchvision's, from the user's cache (`amidst.models.download`)
     a .pth or .pt file  a state dict with torchvision's names
     an .npz file        arrays with torchvision's names, from the original Caffe models: stride in the first
                         1x1 convolution, BGR input
@@ -40,7 +40,7 @@ except ImportError:  # pragma: no cover - installed where the tests run
 
 logger = logging.getLogger(__name__)
 
-CLASSIFIER = ("fc.", "conv_head.", "head_bn.")  # what a detector does not use
+CLASSIFIER = ("fc.", "classifier.", "conv_head.", "head_bn.")  # what a detector does not use
 COUNTERS = "num_batches_tracked"  # of live batch norms: not needed, and missing in old files
 
 

@@ -146,7 +146,7 @@ class WinogradConv2d(FusedConv2d):
         return padded.unfold(1, span, tile).unfold(2, span, tile).permute(4, 5, 0, 1, 2, 3)
 
     def _stacked(self, spans: Tensor) -> Tensor:
-        """Spans (n^2, B, rows + b - 1, columns + b - 1, C) -> of the blocks of each tile (n^2, T, b^2 * C)."""
+        """Spans (n^2, B, rows + b - 1, columns + b - 1, C) -> of each tile its blocks (n^2, T, b^2 * C)."""
         blocks = self.plan.blocks
         rows, columns = (side - blocks + 1 for side in spans.shape[2:4])
         if blocks > 1:
