@@ -2,9 +2,9 @@
 
     C1 .. C4   convolutions 2, 4, 6, 8, at strides 2, 4, 8, 16, before the next 2x2 max-pooling
 
-The first pooling comes after one convolution, the fifth is left out. It ends at C4, so it carries DeepMask and
-SharpMask, not the detectors. It has no norms (`norm` of the configuration does not apply). Names of parameters
-are those of torchvision's vgg11.
+The first pooling comes after one convolution, the fifth is left out. It ends at C4, so it carries DeepMask
+and SharpMask, not the detectors. It has no norms (`norm` of the configuration does not apply). Names of
+parameters are those of torchvision's vgg11.
 
 Shapes: B images, C channels, H x W cells.
 """
@@ -20,13 +20,7 @@ from amidst.models.config import BackboneConfig
 from amidst.models.fused import conv_relu
 from amidst.models.symmetric_padding import Padding, pad_symmetric
 
-LEVELS = (
-    (64,),
-    (128,),
-    (256, 256),
-    (512, 512),
-    (512, 512),
-)  # channels; a pooling stands before all but the first
+LEVELS = ((64,), (128,), (256, 256), (512, 512), (512, 512))  # channels; a pooling before all but the first
 LAST_LEVEL = 4
 
 
