@@ -11,6 +11,7 @@ from amidst.apps.cli.console import new_app, print_json, print_table, say
 from amidst.apps.cli.dataset_convert import convert
 from amidst.apps.cli.dataset_duplicates import duplicates
 from amidst.apps.cli.dataset_release import release, verify
+from amidst.apps.cli.dataset_select import merge, select
 from amidst.apps.cli.dataset_show import show
 from amidst.apps.cli.dataset_split import split
 from amidst.apps.cli.dataset_stats import stats
@@ -24,6 +25,8 @@ app = new_app(help="Check, summarise, browse, split, release and convert COCO-fo
 app.command()(stats)
 app.command()(show)
 app.command()(duplicates)
+app.command()(select)
+app.command()(merge)
 app.command()(split)
 app.command()(release)
 app.command()(verify)
