@@ -1,7 +1,7 @@
-"""Every page of the documentation: its links hold, its commands are commands of this version, its code runs.
+"""Every page of the documentation: links hold, commands are commands of this version, code runs.
 
-A block of code is tagged `bash` or `python` and is run, page by page, in an empty folder with the bundled sample in
-it; or the line before it says why not: `<!-- not run: reason -->`. Blocks that are not code are tagged `text` or with
+A block of code is tagged `bash` or `python` and is run, page by page, in a folder with the bundled sample
+in it; or the line before it says why not: `<!-- not run: reason -->`. Other blocks are tagged `text` or with
 their format.
 """
 
@@ -16,7 +16,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import pytest
 import typer
 
@@ -105,16 +104,13 @@ def check_call(words: list[str]) -> None:
         return
     assert words[0] in MODULES, f"amidst {words[0]}: no such command"
     command = load(words[0], MODULES[words[0]])
-    rest = words[1:]
-    path = f"amidst {words[0]}"
-    while isinstance(command, typer.core.TyperGroup):
-        if not rest or rest[0].startswith("-"):
-            break
-        context = click.Context(command) if isinstance(command, click.Command) else None
-        inner = command.commands.get(rest[0])
-        assert inner is not None, f"{path} {rest[0]}: no such command"
-        del context
-        command, path, rest = inner, f"{path} {rest[0]}", rest[1:]
+    path, rest = f"amidst {words[0]}", words[1:]
+    while isinstance(command, typer.core.TyperGroup) and rest and not rest[0].startswith("-"):
+        try:
+            found, command, rest = command.resolve_command(typer.Context(command), rest)
+        except typer.TyperException as error:
+            raise AssertionError(f"{path}: {error.format_message()}") from error
+        path = f"{path} {found}"
     known = {
         option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
     }
