@@ -172,6 +172,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", RUNNABLE, ids=name)
 def test_the_code_of_a_page_runs(page: Path, material: Path, tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
