@@ -118,7 +118,7 @@ def made_up_outputs(model: RetinaNet, size: Size, objects: int = 20) -> DenseOut
     """Outputs as of a trained network: low scores with a thin tail, and a cluster around every object."""
     g = torch.Generator().manual_seed(0)
     sizes = tuple((-(-size[0] // s), -(-size[1] // s)) for s in model.fpn.strides)
-    anchors = model.anchors(sizes, torch.device("cpu"))
+    anchors = model.anchors(sizes, size, torch.device("cpu"))
     corner = torch.rand(objects, 2, generator=g) * torch.tensor([size[1], size[0]]) * 0.8
     side = 2 ** (torch.rand(objects, 2, generator=g) * 4 + 4)
     boxes = torch.cat((corner, corner + side), dim=1)

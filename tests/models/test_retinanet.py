@@ -93,7 +93,7 @@ def test_anchors_are_kept_for_few_sizes_and_serve_training_after_prediction(
     sum(model(images, targets).values()).backward()
     device = torch.device("cpu")
     for width in range(1, 2 * CACHED_SIZES):
-        levels = model.anchors(((1, width),) * 5, device)
+        levels = model.anchors(((1, width),) * 5, (8, 8 * width), device)
         assert [len(level) for level in levels] == [9 * width] * 5
     assert len(model._anchors) == CACHED_SIZES
 

@@ -28,7 +28,7 @@ def test_outputs_stand_in_the_order_of_the_anchors() -> None:
         branch.objectness.weight[:, 0] = 1  # type: ignore[union-attr, index, operator]
         branch.objectness.bias.copy_(torch.arange(6) / 10)  # type: ignore[union-attr, operator]
     cells = torch.arange(15.0).view(1, 1, 3, 5).expand(1, 2, 3, 5)
-    outputs = head([cells])
+    outputs = head([cells], (32, 48))
     assert outputs.class_logits[0].shape == (1, 90, 1)
     assert outputs.box_codes[0].shape == (1, 90, 4)
     expected = torch.arange(15.0)[:, None] + torch.arange(6) / 10
@@ -48,7 +48,7 @@ def test_one_branch_for_all_levels_or_one_for_each(shared: bool, branches: int) 
     head = RPNHead(config, 3, [4, 8])
     assert len(head.branches) == branches
     maps = [torch.randn(2, 3, 4, 6), torch.randn(2, 3, 2, 3)]
-    outputs = head(maps)
+    outputs = head(maps, (64, 64))
     assert [x.shape for x in outputs.class_logits] == [(2, 72, 1), (2, 18, 1)]
     again = head.branches[-1](maps[1])[0]
     assert torch.equal(outputs.class_logits[1], again)
@@ -59,9 +59,9 @@ def test_one_branch_for_all_levels_or_one_for_each(shared: bool, branches: int) 
 def test_anchors_are_kept_for_few_sizes_and_serve_training_after_prediction() -> None:
     head = RPNHead(RPNPartConfig(anchors=RPNAnchorConfig(sizes=(8.0,))), 2, [4])
     with torch.inference_mode():
-        head([torch.randn(1, 2, 3, 3)])
-    outputs = head([torch.randn(1, 2, 3, 3, requires_grad=True)])
+        head([torch.randn(1, 2, 3, 3)], (48, 48))
+    outputs = head([torch.randn(1, 2, 3, 3, requires_grad=True)], (48, 48))
     assert not outputs.anchors_xyxy[0].is_inference()
     for width in range(1, 2 * CACHED_SIZES):
-        head.anchors(((1, width),), torch.device("cpu"))
+        head.anchors(((1, width),), (8, 8 * width), torch.device("cpu"))
     assert len(head._anchors) == CACHED_SIZES

@@ -73,7 +73,7 @@ def test_a_dataset_adds_up(model: RetinaNet, tmp_path: Path) -> None:
     found = truth_logits(
         model, dataset(tmp_path, objects=True), tmp_path, {7: 1}, RESIZE, progress=lambda *x: steps.append(x)
     )
-    anchors = torch.cat(model.anchors(((8, 8), (4, 4), (2, 2)), torch.device("cpu")))
+    anchors = torch.cat(model.anchors(((8, 8), (4, 4), (2, 2)), (64, 64), torch.device("cpu")))
     target = Target(torch.tensor([[8.0, 8.0, 40.0, 40.0]]), torch.tensor([1]))
     index = assign(anchors, [target], model.config.match).class_index[0]
     positives, ignored = int((index == 1).sum()), int((index == IGNORED).sum())

@@ -92,7 +92,7 @@ def predict_images(
     divisor = size_divisor(info.config)
     window = 1 if batch_size == 1 else 4 * batch_size
     listed = (item if isinstance(item, Source) else Source(Path(item)) for item in sources)
-    read = partial(prepare, rule=rule, device=device)
+    read = partial(prepare, rule=rule, device=device, pixels=info.config.pixels)
     was_training = model.training
     model.eval()
     try:

@@ -21,6 +21,7 @@ import torch
 
 from amidst.coco.images import read_image
 from amidst.errors import ImageError
+from amidst.models.config import TORCHVISION_PIXELS, PixelConfig
 from amidst.ops.images import resize, resized_hw
 from amidst.training.config import ResizeConfig
 
@@ -42,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """An image read and resized: `image` is uint8 RGB (3, h, w); `size_hw` the original (H, W)."""
+    """An image read and resized: `image` is RGB (3, h, w), 0..255; `size_hw` the original (H, W)."""
 
     source: Source
     size_hw: tuple[int, int]
@@ -58,22 +59,29 @@ class Unreadable:
     error: ImageError
 
 
-def prepare(source: Source, rule: ResizeConfig, device: torch.device) -> Prepared | Unreadable:
-    """Read `source` and resize it by `rule` on `device`."""
+def prepare(
+    source: Source, rule: ResizeConfig, device: torch.device, pixels: PixelConfig = TORCHVISION_PIXELS
+) -> Prepared | Unreadable:
+    """Read `source` and resize it by `rule` on `device`, in the way of `pixels`."""
     try:
-        pixels = read_image(source.path, source.expect_hw)
+        image = read_image(source.path, source.expect_hw)
     except ImageError as error:
         return Unreadable(source, error)
-    return prepare_pixels(source, pixels, rule, device)
+    return prepare_pixels(source, image, rule, device, pixels)
 
 
 def prepare_pixels(
-    source: Source, pixels: npt.NDArray[np.uint8], rule: ResizeConfig, device: torch.device
+    source: Source,
+    read: npt.NDArray[np.uint8],
+    rule: ResizeConfig,
+    device: torch.device,
+    pixels: PixelConfig = TORCHVISION_PIXELS,
 ) -> Prepared:
     """Resize an image (H, W, 3) that has been read from `source`."""
-    size_hw = (int(pixels.shape[0]), int(pixels.shape[1]))
-    image = torch.tensor(pixels).to(device).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
-    image = resize(image, resized_hw(size_hw, rule.short, rule.long))
+    size_hw = (int(read.shape[0]), int(read.shape[1]))
+    image = torch.tensor(read).to(device).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+    target_hw = resized_hw(size_hw, rule.short, rule.long, pixels.side_rounding)
+    image = resize(image, target_hw, pixels.resample)
     if source.proposals_xyxy is None:
         return Prepared(source, size_hw, image)
     scale_y, scale_x = image.shape[1] / size_hw[0], image.shape[2] / size_hw[1]

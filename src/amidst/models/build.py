@@ -55,7 +55,9 @@ def build_model(config: ModelConfig) -> nn.Module:
 
 
 def size_divisor(config: ModelConfig) -> int:
-    """What both sides of a padded batch are multiples of: the coarsest stride, 128 for P7."""
+    """What both sides of a padded batch are multiples of: its own, or the coarsest stride (128 for P7)."""
+    if config.pixels.divisor is not None:
+        return config.pixels.divisor
     if isinstance(config, RPNConfig | FastRCNNConfig | FasterRCNNConfig) and config.maps != "pyramid":
         return int(2 ** SINGLE.get(config.maps, COARSEST))
     if isinstance(config, DeepMaskConfig | SharpMaskConfig):

@@ -10,7 +10,9 @@ from amidst.models.config_parts import (
     TORCHVISION_PIXELS,
     BackboneConfig,
     BackboneName,
+    BoxRulesConfig,
     FPNConfig,
+    GridConfig,
     PixelConfig,
 )
 from amidst.models.config_rcnn import FasterRCNNConfig, FastRCNNConfig, RPNConfig
@@ -31,6 +33,7 @@ __all__ = [
     "AnchorConfig",
     "BackboneConfig",
     "BackboneName",
+    "BoxRulesConfig",
     "DecodeConfig",
     "DeepMaskConfig",
     "DeepMaskDecodeConfig",
@@ -38,6 +41,7 @@ __all__ = [
     "FPNMasksConfig",
     "FastRCNNConfig",
     "FasterRCNNConfig",
+    "GridConfig",
     "HeadConfig",
     "LossConfig",
     "MaskConfig",

@@ -10,7 +10,16 @@ from typing import Annotated, Literal
 import msgspec
 
 from amidst.config import Config
-from amidst.models.config_parts import TORCHVISION_PIXELS, BackboneConfig, FPNConfig, PixelConfig
+from amidst.models.config_parts import (
+    TORCHVISION_PIXELS,
+    BackboneConfig,
+    BoxRulesConfig,
+    Clamp,
+    FPNConfig,
+    GridConfig,
+    LayerNorm,
+    PixelConfig,
+)
 
 # What the heads read: all levels of the pyramid, its finest level alone, or one map of the backbone.
 Maps = Literal["pyramid", "finest", "C4", "C5"]
@@ -23,14 +32,16 @@ class RPNAnchorConfig(Config, frozen=True):
 
     sizes: tuple[float, ...] = (32.0, 64.0, 128.0, 256.0, 512.0)  # finest level first
     aspects: tuple[float, ...] = (0.5, 1.0, 2.0)
+    grid: GridConfig = GridConfig()
 
 
 class RPNHeadConfig(Config, frozen=True):
-    """A 3x3 convolution and two outputs (F.2)."""
+    """A 3x3 convolution, or several, and two outputs (F.2)."""
 
     shared: bool = True  # one head for all levels; false: one for each
     channels: int | None = None  # of the 3x3 convolution; null: as many as the map has
-    norm: Literal["none", "group"] = "none"
+    norm: LayerNorm = "none"
+    convs: Count = 1
 
 
 class RPNLossConfig(Config, frozen=True):
@@ -55,7 +66,8 @@ class RPNDecodeConfig(Config, frozen=True):
     test_candidates: Count = 1000
     test_count: Count = 1000
     nms_iou: float = 0.7  # within a level
-    min_side: float = 1.0  # pixels; smaller proposals are dropped
+    min_side: float = 1.0  # pixels; smaller proposals are dropped, and those without area
+    clamp: Clamp = "above"
 
 
 class RPNPartConfig(Config, frozen=True):
@@ -84,6 +96,9 @@ class RegionHeadConfig(Config, frozen=True):
     kind: Literal["fc", "conv5"] = "fc"  # conv5: the last stage of the backbone, for maps=C4
     fcs: Count = 2
     width: Count = 1024
+    convs: Annotated[int, msgspec.Meta(ge=0)] = 0  # 3x3, before the fcs, as wide as the map
+    norm: LayerNorm = "none"  # of the convs
+    silent: Annotated[int, msgspec.Meta(ge=0)] = 0  # further classes that share the softmax, never reported
 
 
 class RegionLossConfig(Config, frozen=True):
@@ -106,6 +121,7 @@ class RegionDecodeConfig(Config, frozen=True):
     score_threshold: float = 0.05
     nms_iou: float = 0.5  # within a class
     max_detections: Count = 100
+    boxes: BoxRulesConfig = BoxRulesConfig()
 
 
 class RegionPartConfig(Config, frozen=True):

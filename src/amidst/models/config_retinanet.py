@@ -10,7 +10,15 @@ from typing import Annotated, Literal
 import msgspec
 
 from amidst.config import Config
-from amidst.models.config_parts import TORCHVISION_PIXELS, BackboneConfig, FPNConfig, PixelConfig
+from amidst.models.config_parts import (
+    TORCHVISION_PIXELS,
+    BackboneConfig,
+    BoxRulesConfig,
+    FPNConfig,
+    GridConfig,
+    LayerNorm,
+    PixelConfig,
+)
 
 
 class AnchorConfig(Config, frozen=True):
@@ -19,6 +27,7 @@ class AnchorConfig(Config, frozen=True):
     base: float = 4.0
     octave_scales: int = 3
     aspects: tuple[float, ...] = (0.5, 1.0, 2.0)
+    grid: GridConfig = GridConfig()
 
 
 class HeadConfig(Config, frozen=True):
@@ -26,7 +35,7 @@ class HeadConfig(Config, frozen=True):
 
     convs: int = 4
     channels: int = 256
-    norm: Literal["none", "group"] = "none"
+    norm: LayerNorm = "none"
     prior: float = 0.01  # initial foreground probability; bias = -ln((1-prior)/prior)
 
 
@@ -74,6 +83,7 @@ class DecodeConfig(Config, frozen=True):
     candidates_per_level: int = 1000
     nms_iou: float = 0.5
     max_detections: int = 100
+    boxes: BoxRulesConfig = BoxRulesConfig()
 
 
 class RetinaNetConfig(Config, frozen=True, tag="retinanet", tag_field="family"):

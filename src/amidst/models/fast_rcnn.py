@@ -85,7 +85,7 @@ def learn(
     last_stage: Sequence[nn.Module],
 ) -> dict[str, Tensor]:
     """Losses on a sample of the proposals, B of (P, 4) by descending score, and of the objects."""
-    wanted = sample_regions(proposals_xyxy, targets, head.num_classes, head.config.loss)
+    wanted = sample_regions(proposals_xyxy, targets, head.background, head.config.loss)
     outputs = head(maps, wanted.regions, last_stage)
     losses = region_losses(outputs, wanted, head.config.loss)
     # Every map takes part, also where no region reads it: processes that average gradients wait for all.

@@ -1,10 +1,10 @@
 """The head of Fast R-CNN (F.3, F.4; thesis section 4.4.2): what a region is, and its box.
 
     features   p x p cells of each region, from the level that its size asks for (`ops.regions`)
-    "fc"       flattened, fully connected layers with relu
+    "fc"       3x3 convolutions with relu (none is the thesis's), flattened, fully connected layers with relu
     "conv5"    2p x 2p cells on C4, the last stage of the backbone, mean over the cells
     outputs    K + 1 class logits (softmax), the last of them background, and 4*K box codes, for each
-               foreground class its own
+               foreground class its own. `silent` classes, after the K, share the softmax and nothing else
 
 One head reads all levels. Fully connected layers are Xavier uniform by fan-in (bound sqrt(3 / fan-in)), class
 logits Gaussian of sigma 0.01, box codes of 0.001; biases are 0.
@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from amidst.errors import ConfigError
 from amidst.models.config_rcnn import Maps, RegionPartConfig
+from amidst.models.norms import ConvNorm, conv_norm_relu, with_norm
 from amidst.ops.regions import pool_pyramid
 
 CLASS_SIGMA, CODE_SIGMA = 0.01, 0.001
@@ -42,7 +43,7 @@ class Regions:
 class RegionOutputs:
     """Raw output for the regions of a batch."""
 
-    class_logits: Tensor  # (R, K + 1), background last
+    class_logits: Tensor  # (R, K + silent + 1), background last
     box_codes: Tensor  # (R, K, 4)
 
 
@@ -72,15 +73,24 @@ class RegionHead(nn.Module):
             )
         self.levels = tuple(level for level in levels if level <= COARSEST_LEVEL)
         inputs = last_stage_channels if self.conv5 else channels * config.pooling.size**2
+        self.convs = nn.ModuleList()
+        for _ in range(config.head.convs):
+            conv = nn.Conv2d(channels, channels, 3, padding=1, bias=config.head.norm == "none")
+            self.convs.append(with_norm(config.head.norm, conv))
         self.fcs = nn.ModuleList()
         for _ in range(0 if self.conv5 else config.head.fcs):
             self.fcs.append(_linear(inputs, config.head.width, math.sqrt(3 / inputs)))
             inputs = config.head.width
-        self.class_logits = nn.Linear(inputs, num_classes + 1)
+        self.class_logits = nn.Linear(inputs, num_classes + config.head.silent + 1)
         self.box_codes = nn.Linear(inputs, 4 * num_classes)
         for layer, sigma in ((self.class_logits, CLASS_SIGMA), (self.box_codes, CODE_SIGMA)):
             nn.init.normal_(layer.weight, std=sigma)
             nn.init.zeros_(layer.bias)
+
+    @property
+    def background(self) -> int:
+        """Its place among the class logits."""
+        return self.num_classes + self.config.head.silent
 
     @property
     def dtype(self) -> torch.dtype:
@@ -97,6 +107,9 @@ class RegionHead(nn.Module):
                 x = stage(x)
             x = x.mean(dim=(2, 3))
         else:
+            for conv in self.convs:
+                assert isinstance(conv, ConvNorm)
+                x = conv_norm_relu(x, conv.conv, conv.norm)
             x = x.flatten(1)  # (R, D, p, p) -> (R, D*p*p)
         for fc in self.fcs:
             x = F.relu(fc(x))

@@ -42,14 +42,14 @@ class RegionTargets:
     """Sampled regions of a batch and what they should say."""
 
     regions: Regions
-    class_index: Tensor  # (R,) int64; K is background
+    class_index: Tensor  # (R,) int64; background is the last logit
     boxes_xyxy: Tensor  # (R, 4) of the object; meaningless for background
     weights: Tensor  # (R,) 1 / (regions of its image * B)
 
 
 @torch.no_grad()
 def sample_regions(
-    proposals_xyxy: Sequence[Tensor], targets: Sequence[Target], num_classes: int, config: RegionLossConfig
+    proposals_xyxy: Sequence[Tensor], targets: Sequence[Target], background: int, config: RegionLossConfig
 ) -> RegionTargets:
     """B of (P, 4), by descending score, and the objects of B images -> what the head learns from."""
     boxes, images, classes, objects = [], [], [], []
@@ -60,10 +60,10 @@ def sample_regions(
         generator = torch.Generator().manual_seed(target.seed)
         positives, negatives = sample(matched, config.sampled, config.positive_share, generator)
         chosen = torch.cat((positives, negatives))
-        background = torch.full_like(negatives, num_classes)
+        none = torch.full_like(negatives, background)
         boxes.append(candidates[chosen])
         images.append(torch.full_like(chosen, index))
-        classes.append(torch.cat((target.class_index[matched[positives]], background)))
+        classes.append(torch.cat((target.class_index[matched[positives]], none)))
         objects.append(torch.cat((target.boxes_xyxy[matched[positives]], candidates[negatives])))
     image = torch.cat(images)
     weights = 1 / (torch.bincount(image, minlength=len(targets)) * len(targets)).float()

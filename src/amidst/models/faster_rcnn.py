@@ -19,6 +19,7 @@ from typing import overload
 
 from torch import Tensor
 
+from amidst.models.box_rules import padded_hw
 from amidst.models.config import FasterRCNNConfig
 from amidst.models.fast_rcnn import judge, learn, region_head_for
 from amidst.models.fast_rcnn_loss import REGION_LOSSES
@@ -51,7 +52,7 @@ class FasterRCNN(MapNetwork):
         if not images.sizes_hw:
             return [] if targets is None else self.no_losses(RPN_LOSSES + REGION_LOSSES)
         maps = self.maps(images.pixels.to(self.region_head.dtype))
-        outputs = self.rpn_head(maps)
+        outputs = self.rpn_head(maps, padded_hw(images.pixels))
         found = decode_proposals(
             outputs, images.sizes_hw, self.config.rpn.decode, for_training=targets is not None
         )

@@ -4,7 +4,7 @@
     inner_k = lateral(C_k) + upsample(inner_{k+1})    1x1 lateral convolutions, nearest-neighbour upsampling
     P_k     = output(inner_k)                         3x3
     P6      = 3x3 stride 2 of C5 (or of P5)           RetinaNet; the first FPN subsamples P5 instead ("pool")
-    P7      = 3x3 stride 2 of relu(P6)
+    P7      = 3x3 stride 2 of relu(P6), or of P6 (`relu_before_extra`)
 
 No non-linearity anywhere else. Upsampling goes to the exact size of the lateral map, so images of any size
 work; padded to multiples of the coarsest stride it is the thesis's factor of two.
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from amidst.errors import ConfigError
 from amidst.models.config import FPNConfig
-from amidst.models.norms import plain_or_group
+from amidst.models.norms import with_norm
 
 FINEST, COARSEST = 2, 5  # levels that the backbone gives
 
@@ -44,10 +44,10 @@ class FPN(nn.Module):
         for level in levels:
             if config.lateral or level == COARSEST:
                 conv = nn.Conv2d(in_channels[level - FINEST], width, 1, bias=config.norm == "none")
-                self.lateral[str(level)] = plain_or_group(config.norm, conv)
+                self.lateral[str(level)] = with_norm(config.norm, conv)
             if level == config.min_level or not finest_only:
                 conv = nn.Conv2d(width, width, 3, padding=1, bias=config.norm == "none")
-                self.output[str(level)] = plain_or_group(config.norm, conv)
+                self.output[str(level)] = with_norm(config.norm, conv)
         self.extra = nn.ModuleDict()
         if config.extra_from != "pool" and not finest_only:
             for level in range(COARSEST + 1, config.max_level + 1):
@@ -90,7 +90,8 @@ class FPN(nn.Module):
             if self.config.extra_from == "pool":
                 x = F.max_pool2d(x, 1, stride=2)
             else:
-                x = self.extra[str(level)](x if level == COARSEST + 1 else F.relu(x))
+                rectified = level > COARSEST + 1 and self.config.relu_before_extra
+                x = self.extra[str(level)](F.relu(x) if rectified else x)
             found.append(x)
         return found
 

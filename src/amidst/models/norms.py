@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amidst.models.config_parts import LayerNorm
 from amidst.models.depthwise import depthwise, is_served
 from amidst.models.fused import FusedConv2d, rectify
 from amidst.models.winograd import WinogradConv2d, suits_winograd
@@ -117,9 +118,9 @@ class ConvNorm(nn.Module):
         return conv_norm(x, self.conv, self.norm)
 
 
-def plain_or_group(kind: Literal["none", "group"], conv: nn.Conv2d) -> ConvNorm:
-    """`conv` alone, or followed by GroupNorm."""
-    return ConvNorm(conv, group_norm(conv.out_channels) if kind == "group" else None)
+def with_norm(kind: LayerNorm, conv: nn.Conv2d) -> ConvNorm:
+    """`conv` alone, or followed by GroupNorm or a frozen norm."""
+    return ConvNorm(conv, None if kind == "none" else make_norm(kind, conv.out_channels, 1e-5))
 
 
 M = TypeVar("M", bound=nn.Module)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from amidst.models.backbone import build_backbone
+from amidst.models.box_rules import padded_hw, placing
 from amidst.models.config import RetinaNetConfig
 from amidst.models.fpn import FPN
 from amidst.models.retinanet_decode import decode_detections
@@ -66,18 +67,23 @@ class RetinaNet(nn.Module):
         return DenseOutputs(
             class_logits=self.class_subnet(pyramid),
             box_codes=self.box_subnet(pyramid),
-            anchors_xyxy=self.anchors(sizes_hw, pixels.device),
+            anchors_xyxy=self.anchors(sizes_hw, padded_hw(pixels), pixels.device),
         )
 
-    def anchors(self, sizes_hw: tuple[tuple[int, int], ...], device: torch.device) -> tuple[Tensor, ...]:
-        """Anchors (n_l, 4) of each level; those of the last few image sizes are kept."""
-        key = (sizes_hw, device)
+    def anchors(
+        self, sizes_hw: tuple[tuple[int, int], ...], image_hw: tuple[int, int], device: torch.device
+    ) -> tuple[Tensor, ...]:
+        """Anchors (n_l, 4) of each level of padded images; those of the last few sizes are kept."""
+        key = (sizes_hw, image_hw, device)
         if key not in self._anchors:
             if len(self._anchors) >= CACHED_SIZES:
                 self._anchors.pop(next(iter(self._anchors)))
             c = self.config.anchors
             with torch.inference_mode(False):  # tensors born in inference mode could not serve training later
-                levels = grid_anchors(sizes_hw, self.fpn.strides, c.base, c.octave_scales, c.aspects, device)
+                stand = placing(c.grid, image_hw)
+                levels = grid_anchors(
+                    sizes_hw, self.fpn.strides, c.base, c.octave_scales, c.aspects, device, stand
+                )
             self._anchors[key] = tuple(levels)
         return self._anchors[key]
 

@@ -1,8 +1,9 @@
 """From raw outputs to detections (I.7, thesis section 5.4).
 
     per level   (anchor, class) pairs of score > threshold, the best `candidates_per_level` of them
-    decode      box codes to boxes, clipped to the image inside the padding
-    merge       all levels, non-maximum suppression within each class, the best `max_detections`
+    decode      box codes to boxes
+    merge       all levels, clipped to the image inside the padding, non-maximum suppression within each
+                class, the best `max_detections` (`box_rules`)
 
 One anchor may give several classes. The threshold is applied to the logits, for sigmoid(x) > t is the same as
 x > ln(t / (1 - t)): only what passes costs more than a comparison.
@@ -18,11 +19,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from amidst.models.box_rules import merge
 from amidst.models.config import DecodeConfig
 from amidst.models.structures import DenseOutputs, Detections
-from amidst.ops.boxes import clip
 from amidst.ops.coding import decode
-from amidst.ops.nms import nms_by_class
 
 BLOCK = 1024
 
@@ -45,11 +45,7 @@ def _decode_image(
         )
     ]
     boxes, scores, classes = (torch.cat(parts) for parts in zip(*candidates, strict=True))
-    boxes = clip(boxes, size_hw)
-    inside = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(dim=1)  # not wholly in the padding
-    boxes, scores, classes = boxes[inside], scores[inside], classes[inside]
-    kept = nms_by_class(boxes, scores, classes, config.nms_iou)[: config.max_detections]
-    return Detections(boxes[kept], scores[kept], classes[kept])
+    return merge(Detections(boxes, scores, classes), size_hw, config)
 
 
 def _candidates(
@@ -64,7 +60,7 @@ def _candidates(
         values, best = values.topk(config.candidates_per_level)
         chosen = chosen[best]
     anchor = chosen // num_classes
-    boxes = decode(codes[anchor].float(), anchors[anchor])
+    boxes = decode(codes[anchor].float(), anchors[anchor], clamp=config.boxes.clamp)
     return boxes, values.sigmoid(), chosen % num_classes
 
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from amidst.models.config import HeadConfig
-from amidst.models.norms import ConvNorm, conv_norm_relu, plain_or_group
+from amidst.models.norms import ConvNorm, conv_norm_relu, with_norm
 
 SIGMA = 0.01
 
@@ -32,7 +32,7 @@ class Subnet(nn.Module):
         for index in range(config.convs):
             inputs = in_channels if index == 0 else config.channels
             conv = nn.Conv2d(inputs, config.channels, 3, padding=1, bias=config.norm == "none")
-            self.tower.append(plain_or_group(config.norm, conv))
+            self.tower.append(with_norm(config.norm, conv))
         inputs = config.channels if config.convs else in_channels
         self.predict = nn.Conv2d(inputs, anchors * outputs, 3, padding=1)
         for module in self.modules():

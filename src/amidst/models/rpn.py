@@ -16,6 +16,7 @@ from typing import overload
 
 from torch import Tensor
 
+from amidst.models.box_rules import padded_hw
 from amidst.models.config import RPNConfig
 from amidst.models.rcnn_maps import MapNetwork
 from amidst.models.rpn_decode import decode_proposals
@@ -54,5 +55,5 @@ class RPN(MapNetwork):
     def predict(self, pixels: Tensor) -> DenseOutputs:
         """pixels (B, 3, H, W) -> objectness and codes of every anchor, and the anchors."""
         dtype = self.rpn_head.dtype  # narrow in a network prepared so for inference
-        outputs: DenseOutputs = self.rpn_head(self.maps(pixels.to(dtype)))
+        outputs: DenseOutputs = self.rpn_head(self.maps(pixels.to(dtype)), padded_hw(pixels))
         return outputs

@@ -1,7 +1,7 @@
 """From objectness to proposals (F.2, thesis section 4.4.1).
 
     per map   the best `candidates` anchors by score, decoded, clipped to the image inside the padding
-    drop      sides below `min_side`; what lies outside has none left after clipping
+    drop      sides below `min_side` and boxes without area; what lies outside has none left after clipping
     suppress  within each map, IoU > .7
     merge     all maps by score, the best `count`
 
@@ -15,6 +15,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from amidst.models.box_rules import not_empty
+from amidst.models.config_parts import Clamp
 from amidst.models.config_rcnn import RPNDecodeConfig
 from amidst.models.structures import DenseOutputs, Detections
 from amidst.ops.boxes import clip
@@ -53,7 +55,7 @@ def _decode_image(
     count: int,
 ) -> Detections:
     parts = [
-        _best(logits[index, :, 0], codes[index], anchors, candidates)
+        _best(logits[index, :, 0], codes[index], anchors, candidates, config.clamp)
         for logits, codes, anchors in zip(
             outputs.class_logits, outputs.box_codes, outputs.anchors_xyxy, strict=True
         )
@@ -64,14 +66,16 @@ def _decode_image(
         torch.tensor([len(scores) for _, scores in parts], device=boxes.device),
     )
     boxes = clip(boxes, size_hw)
-    large = ((boxes[:, 2:] - boxes[:, :2]) >= config.min_side).all(dim=1)
+    large = not_empty(boxes, config.min_side)
     boxes, logits, level = boxes[large], logits[large], level[large]
     kept = nms_by_class(boxes, logits, level, config.nms_iou)[:count]
     class_index = torch.zeros_like(kept)
     return Detections(boxes[kept], logits[kept].sigmoid(), class_index)
 
 
-def _best(logits: Tensor, codes: Tensor, anchors: Tensor, candidates: int) -> tuple[Tensor, Tensor]:
+def _best(
+    logits: Tensor, codes: Tensor, anchors: Tensor, candidates: int, clamp: Clamp
+) -> tuple[Tensor, Tensor]:
     """Logits (n,), codes (n, 4), anchors (n, 4) of one map -> boxes (M, 4) and logits (M,) of the best."""
     values, chosen = logits.float().topk(min(candidates, len(logits)))
-    return decode(codes[chosen].float(), anchors[chosen]), values
+    return decode(codes[chosen].float(), anchors[chosen], clamp=clamp), values

@@ -4,6 +4,8 @@ Shapes: B images, (h, w) size of one image after resizing, (H, W) size of the pa
 
     resized size   s = short / min(h, w), and s = long / max(h, w) where the first would make the longer side
                    exceed `long`; (h, w) -> (round(h s), round(w s))
+    resampling     "antialias" is Pillow's bilinear filter and ours; other families take the two nearest
+                   pixels a side whatever the scale, rounded to uint8 or not
     normalising    (pixels in channel `order` * scale - mean) / std
     padding        zeros, right and below, after normalising: a padded cell looks like the mean colour
 
@@ -18,9 +20,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+Resample = Literal["antialias", "bilinear", "bilinear_unrounded"]
 
 _PIECE = 1 << 15  # numbers normalised at once
 
@@ -52,9 +57,18 @@ class ImageBatch:
         return ImageBatch(self.pixels.pin_memory(), self.sizes_hw, proposals)
 
 
-def resized_hw(size_hw: tuple[int, int], short: int, long: int) -> tuple[int, int]:
-    """Size with the shorter side scaled to `short`, or the longer to `long` where that is smaller."""
+def resized_hw(
+    size_hw: tuple[int, int], short: int, long: int, rounding: Literal["nearest", "down"] = "nearest"
+) -> tuple[int, int]:
+    """Size with the shorter side scaled to `short`, or the longer to `long` where that is smaller.
+
+    "down" is torchvision's rule to the digit: a scale in single precision, sides rounded down.
+    """
     height, width = size_hw
+    if rounding == "down":
+        single = np.float32(short) / np.float32(min(size_hw)), np.float32(long) / np.float32(max(size_hw))
+        scale = float(min(single))
+        return max(1, int(height * scale)), max(1, int(width * scale))
     scale = short / min(height, width)
     if _round(scale * max(height, width)) > long:
         scale = long / max(height, width)
@@ -65,11 +79,17 @@ def _round(value: float) -> int:
     return math.floor(value + 0.5)
 
 
-def resize(image: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """uint8 (3, H, W) -> uint8 (3, h, w), bilinear with antialiasing; the image itself at the same size."""
+def resize(image: Tensor, size_hw: tuple[int, int], resample: Resample = "antialias") -> Tensor:
+    """uint8 (3, H, W) -> uint8 (3, h, w), bilinear; the image itself at the same size.
+
+    "bilinear_unrounded" gives float32, still of the range 0..255.
+    """
     if tuple(image.shape[-2:]) == tuple(size_hw):
         return image
     batch = image[None]
+    if resample != "antialias":
+        exact = F.interpolate(batch.float(), size=size_hw, mode="bilinear", align_corners=False)[0]
+        return exact if resample == "bilinear_unrounded" else exact.add_(0.5).floor_().to(torch.uint8)
     if image.device.type == "cpu":
         # The CPU kernel for uint8 is vectorised for channels-last images only.
         batch = batch.contiguous(memory_format=torch.channels_last)
@@ -87,7 +107,7 @@ def make_batch(
     std: Sequence[float],
     divisor: int,
 ) -> ImageBatch:
-    """Normalise uint8 RGB images (3, h, w), each on its device, and pad them to one batch.
+    """Normalise RGB images (3, h, w) of 0..255, each on its device, and pad them to one batch.
 
     `mean` and `std` are in `order`. H and W are the largest h and w rounded up to a multiple of `divisor`
     (the coarsest stride of the network). No images give a batch of none.
@@ -110,7 +130,7 @@ def make_batch(
 
 
 def _normalise(rows: Tensor, gain: Tensor, offset: Tensor, out: Tensor) -> None:
-    """uint8 rows (h, 3 w) * gain + offset into out, some rows at a time: the passes meet in the cache."""
+    """Rows (h, 3 w) * gain + offset into out, some rows at a time: the passes meet in the cache."""
     step = max(1, _PIECE // rows.shape[1]) if rows.device.type == "cpu" else max(1, len(rows))
     for start in range(0, len(rows), step):
         part = out[start : start + step]

@@ -38,7 +38,7 @@ COMMANDS = {
     "recall": "Score proposals: average recall, its area, and their curves.",
     "analyse": "Error types, PASCAL's AP, shape masks, transfer between datasets.",
     "report": "Write the HTML report of a training run.",
-    "weights": "List and download weights.",
+    "weights": "List, download and convert weights; inspect those of other families.",
 }
 MODULES = {name: f"amidst.apps.cli.{name}" for name in COMMANDS}
 VERBOSE = "--verbose"

@@ -1,4 +1,4 @@
-"""`amidst weights`: built-in models, and published ImageNet weights to start training from."""
+"""`amidst weights`: built-in models, published ImageNet weights, and checkpoints of other families."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import typer
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say
 from amidst.apps.cli.progress import step
+from amidst.apps.cli.weights_foreign import convert_file, inspect
 from amidst.config import to_builtins
 from amidst.models.download import WEIGHTS, default_cache, download_weights
 from amidst.models.weights import builtin_models, read_info, resolve_model
 
-app = new_app(help="List and download weights. Nothing is ever downloaded without being asked for.")
+app = new_app(
+    help="List, download, inspect and convert weights. Nothing is ever downloaded without being asked for."
+)
+app.command("inspect")(inspect)
+app.command("convert")(convert_file)
 
 
 @app.command("list")
