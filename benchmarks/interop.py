@@ -1,8 +1,9 @@
 """Converted torchvision detectors against torchvision itself: full outputs on photographs.
 
-Both get the same decoded pixels; everything after that is each library's own: resizing, normalising, padding,
-network, anchors, decoding, suppression, boxes back in the photograph. Weights are random from a seed, with
-batch statistics of real photographs and outputs spread so that there are hundreds of detections, or real ones:
+Both get the same decoded pixels; everything after that is each library's own: resizing, normalising,
+padding, network, anchors, decoding, suppression, boxes back in the photograph. Weights are random from a
+seed, with batch statistics of real photographs and outputs spread so that there are hundreds of detections,
+or real ones:
 
     python benchmarks/interop.py PHOTOS [--number 8] [--short 800 --long 1333] [--weights NAME=FILE.pth ...]
 
@@ -12,15 +13,13 @@ torchvision is no dependency of amidst: run it in an environment of its own that
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 import torchvision
-from timing import machine, now
+from timing import Row, show, write
 from torch import Tensor, nn
 from torchvision.models import detection
 from torchvision.ops.misc import FrozenBatchNorm2d
@@ -33,6 +32,8 @@ from amidst.inference.predict import Prediction, predict_images
 from amidst.models.norms import prepare_for_inference
 from amidst.models.weights import load_model
 
+RESULTS = Path(__file__).parent / "results" / "interop.json"
+COUNTS, SIZES = ("peer", "ours", "same"), ("pixels", "score")
 Pictures = Sequence[Tensor]
 IDS = [category.id for category in released_categories()]
 UNUSED = sorted(set(range(91)) - set(IDS))
@@ -91,7 +92,10 @@ def _spread_outputs(model: nn.Module, pictures: Pictures) -> None:
     retina = isinstance(model, detection.RetinaNet)
     if retina:
         heads = model.head
-        targets = [(heads.classification_head.cls_logits, -4.6, 1.0), (heads.regression_head.bbox_reg, 0, 0.3)]
+        targets = [
+            (heads.classification_head.cls_logits, -4.6, 1.0),
+            (heads.regression_head.bbox_reg, 0, 0.3),
+        ]
     else:
         predictor = model.roi_heads.box_predictor
         targets = [
@@ -139,7 +143,7 @@ def compare(peer: dict[str, Tensor], ours: Prediction) -> dict[str, float]:
     }
 
 
-def run(name: str, files: Sequence[Path], options: argparse.Namespace) -> dict[str, Any]:
+def run(name: str, files: Sequence[Path], options: argparse.Namespace) -> list[Row]:
     """One architecture: the peer, the converted file, every photograph through both."""
     images = [torch.from_numpy(read_image(path).copy()).permute(2, 0, 1) / 255 for path in files]
     weights = dict(pair.split("=", 1) for pair in options.weights).get(name)
@@ -151,13 +155,22 @@ def run(name: str, files: Sequence[Path], options: argparse.Namespace) -> dict[s
         plain, info = load_model(target)
     with torch.no_grad():
         theirs = [peer([image])[0] for image in images]
-    found: dict[str, Any] = {"weights": "real" if weights else "random, seed 0", "photographs": len(files)}
+    rows: list[Row] = []
     for kind, model in (("plain", plain), ("prepared", prepare_for_inference(plain))):
         pairs = [compare(a, b) for a, b in zip(theirs, predict_images(model, info, files), strict=True)]
-        found[kind] = {key: sum(pair[key] for pair in pairs) for key in ("peer", "ours", "same")} | {
-            f"largest difference, {key}": max(pair[key] for pair in pairs) for key in ("pixels", "score")
-        }
-    return found
+        rows.append(
+            {
+                "name": name,
+                "network": kind,  # as loaded, or prepared for inference as `amidst predict` does
+                "weights": "real" if weights else "random, seed 0",
+                "torchvision": torchvision.__version__,
+                "photographs": len(files),
+                "resize": [options.short, options.long],
+                **{f"detections, {key}": sum(pair[key] for pair in pairs) for key in COUNTS},
+                **{f"largest difference, {key}": max(pair[key] for pair in pairs) for key in SIZES},
+            }
+        )
+    return rows
 
 
 def main() -> None:
@@ -168,21 +181,14 @@ def main() -> None:
     parser.add_argument("--long", type=int, default=1333)
     parser.add_argument("--weights", nargs="*", default=[], metavar="NAME=FILE")
     parser.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
-    parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     files = find_images([options.photos])[: options.number]
-    record = {
-        "machine": machine(),
-        "date": now(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-        "resize": [options.short, options.long],
-        "models": {name: run(name, files, options) for name in options.models},
-    }
-    text = json.dumps(record, indent=1)
-    print(text)
-    if options.output is not None:
-        options.output.write_text(text + "\n")
+    rows: list[Row] = []
+    for name in options.models:
+        rows += run(name, files, options)
+        show(rows[-2:])
+    write(options.output, "python benchmarks/interop.py", "not timed", rows)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from amidst.ops.anchors import cell_anchors, grid_anchors, grid_anchors_of_sizes, place_anchors
+from amidst.ops.anchors import Placing, cell_anchors, grid_anchors, grid_anchors_of_sizes, place_anchors
 from amidst.ops.boxes import area
 
 ASPECTS = (0.5, 1.0, 2.0)
@@ -110,3 +110,13 @@ def test_counts_of_table_4_1(strides: tuple[int, ...], sizes: list[tuple[float, 
     features = [(-(-800 // stride), -(-1000 // stride)) for stride in strides]
     levels = grid_anchors_of_sizes(features, strides, sizes, ASPECTS)
     assert sum(len(level) for level in levels) == pytest.approx(about, rel=0.01)
+
+
+def test_other_families_place_anchors_at_corners_in_whole_pixels_and_fit_strides() -> None:
+    whole = Placing(offset=0.0, image_hw=(64, 100), whole_pixels=True)
+    (level,) = grid_anchors([(4, 3)], [16], 4.0, 3, (1.0,), placing=whole)
+    sides = level[:3, 2] - level[:3, 0]
+    assert sides.tolist() == [64, 80, 100]  # 64, 80.6 and 101.6 rounded down, 101 / 2 = 50.5 to even
+    centres = (level[::3, :2] + level[::3, 2:]) / 2
+    assert centres[:4].tolist() == [[0, 0], [33, 0], [66, 0], [0, 16]]  # 100 // 3, 64 // 4
+    assert Placing(image_hw=(64, 64)).stride_yx((0, 3), 16) == (16, 16)

@@ -67,3 +67,12 @@ def test_degenerate_boxes_have_finite_codes() -> None:
     assert encode(point, anchor).isfinite().all()
     assert encode(anchor, point).isfinite().all()
     assert encode(anchor.flip(1), anchor).isfinite().all()
+
+
+def test_logarithms_are_clamped_from_below_where_asked() -> None:
+    anchor = torch.tensor([[0.0, 0, 100, 100]])
+    code = torch.tensor([[0.0, 0, -9, 9]])
+    above, both = (decode(code, anchor, clamp=clamp) for clamp in ("above", "both"))
+    width = [float(boxes[0, 2] - boxes[0, 0]) for boxes in (above, both)]
+    assert width == pytest.approx([100 * math.exp(-9), 1.6], rel=1e-3)
+    assert float(both[0, 3] - both[0, 1]) == pytest.approx(6250, rel=1e-3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -37,6 +39,25 @@ def test_no_images_are_a_batch_of_none() -> None:
 )
 def test_size_rule(size: tuple[int, int], short: int, long: int, expected: tuple[int, int]) -> None:
     assert resized_hw(size, short, long) == expected
+
+
+def test_size_rule_of_torchvision() -> None:
+    """Sides rounded down; a product that falls short of the short side by rounding loses a pixel."""
+    assert resized_hw((480, 640), 800, 1333, "down") == (800, 1066)
+    assert resized_hw((375, 500), 800, 1333, "down") == (800, 1066)
+    assert resized_hw((400, 900), 800, 1333, "down") == (592, 1333)
+    short = [h for h in range(1, 2000) if resized_hw((h, h), 800, 1333, "down")[0] == 799]
+    assert short == [h for h in range(1, 2000) if int(h * (800 / h)) == 799]
+
+
+@pytest.mark.parametrize("resample", ["bilinear", "bilinear_unrounded"])
+def test_two_neighbours_a_side(resample: Literal["bilinear", "bilinear_unrounded"]) -> None:
+    """Shrinking fourfold takes the two middle pixels of four; enlarging is as with the filter."""
+    image = torch.tensor([[0, 10, 21, 200]], dtype=torch.uint8).expand(3, 4, 4).contiguous()
+    found = resize(image, (1, 1), resample)
+    assert found.flatten().tolist() == ([16] * 3 if resample == "bilinear" else [15.5] * 3)
+    assert found.dtype == (torch.uint8 if resample == "bilinear" else torch.float32)
+    assert resize(image, (4, 4), resample) is image
 
 
 def test_the_same_size_is_the_same_image() -> None:

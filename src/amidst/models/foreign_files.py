@@ -11,6 +11,7 @@ kept as facts, optimisers and the like are not looked at.
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -80,7 +81,8 @@ def _read_torch(path: Path) -> Any:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                 raise WeightsError(f"{path}: refused: compressed entries, which torch.save never writes")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # about pickles that it may not understand
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path}: refused: it holds more than tensors and plain values, or is damaged "
@@ -169,7 +171,8 @@ def _reason(error: Exception) -> str:
     """What torch says it met, without its advice to trust the file."""
     text = str(error)
     _, found, rest = text.partition("WeightsUnpickler error: ")
-    return " ".join((rest if found else text).split("\n")[0].split())[:160]
+    said = " ".join((rest if found else text).split())
+    return said.partition(" Check the documentation")[0][:160]
 
 
 def _one_line(error: Exception) -> str:

@@ -2,8 +2,7 @@
 
 What changes numbers against ours (docs/weights.md has the whole list):
 
-    pixels      RGB; resized with a scale in single precision, sides rounded down, two neighbours a side, on
-                floats; padded to 32
+    pixels      RGB; sides after resizing rounded down, two neighbours a side, on floats; padded to 32
     anchors     centred at the corner of a cell; sides and corners in whole pixels; strides are padded sides
                 // cells; by aspect, then size
     frozen norms of v1 have eps 0; the batch norms of v2 1e-5

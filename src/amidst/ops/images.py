@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -62,13 +61,12 @@ def resized_hw(
 ) -> tuple[int, int]:
     """Size with the shorter side scaled to `short`, or the longer to `long` where that is smaller.
 
-    "down" is torchvision's rule to the digit: a scale in single precision, sides rounded down.
+    "down" is torchvision's rule to the digit, where a side of 800 may come out as 799.
     """
     height, width = size_hw
     if rounding == "down":
-        single = np.float32(short) / np.float32(min(size_hw)), np.float32(long) / np.float32(max(size_hw))
-        scale = float(min(single))
-        return max(1, int(height * scale)), max(1, int(width * scale))
+        scale = min(short / min(size_hw), long / max(size_hw))
+        return max(1, math.floor(height * scale)), max(1, math.floor(width * scale))
     scale = short / min(height, width)
     if _round(scale * max(height, width)) > long:
         scale = long / max(height, width)
