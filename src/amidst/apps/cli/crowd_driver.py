@@ -110,11 +110,7 @@ class Tally:
 
 
 class Driver:
-    """All workers of a campaign; `run` returns when nothing is left to do for them.
-
-    jumps: how often the clock may jump to where tickets have expired and gates open, without an answer coming
-    of it.
-    """
+    """All workers of a campaign; `run` returns when nothing is left to do for them."""
 
     def __init__(
         self,
@@ -125,10 +121,7 @@ class Driver:
         eyes: Eyes,
         seed: int,
         report: Callable[[Tally], None],
-        *,
-        jumps: int = MAX_JUMPS,
     ) -> None:
-        self._jumps = jumps
         self._client, self._clock, self._sweep = client, clock, sweep
         self._seats, self._eyes, self._seed, self._report = seats, eyes, seed, report
         self._queue: list[tuple[int, int]] = []
@@ -145,7 +138,7 @@ class Driver:
             before = sum(self.tally.answers.values())
             self._work_off()
             jumps = 0 if sum(self.tally.answers.values()) > before else jumps + 1
-            if jumps >= self._jumps:
+            if jumps >= MAX_JUMPS:
                 return self.tally
             self._jump()
 

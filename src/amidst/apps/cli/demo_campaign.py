@@ -1,38 +1,31 @@
 """A campaign to try everything on: the bundled photographs, half labelled by simulated workers.
 
 Photographs come in by groups, and each group is worked on up to another stage, so that at the end there is an
-open ticket of every stage, and figures for a manager to look at. The work is done over HTTP by the simulated
-workers of `crowd simulate`, on the days before; their truth is COCO's own annotation of the photographs.
+open ticket of every stage, and figures for a manager to look at. The work is done by the simulated workers of
+`crowd simulate` on the days before; their truth is COCO's own annotation of the photographs.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
 
-import msgspec
-from fastapi import FastAPI
 from sqlalchemy import Connection
 
 from amidst.apps.cli import crowd_campaigns
 from amidst.apps.cli.crowd_campaigns import Place, opened
-from amidst.apps.cli.crowd_client import Client
-from amidst.apps.cli.crowd_driver import Clock, Driver, Leased, Seat
-from amidst.apps.cli.crowd_simulation import EXPERTS, LONG_SESSIONS
-from amidst.apps.server import sessions
-from amidst.apps.server.accounts import Role
-from amidst.apps.server.background import Background, background
-from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
-from amidst.apps.server.crowd.tickets import WorkerLimits
-from amidst.apps.server.installation import load_secrets
-from amidst.apps.server.limits import MICRO, Rate
-from amidst.apps.server.media_links import MediaLinks, Picture
+from amidst.apps.cli.crowd_driver import Clock
+from amidst.apps.cli.crowd_simulation import EXPERTS
+from amidst.apps.server.accounts import AccountsConfig, Role
+from amidst.apps.server.crowd.app import make_accounts
+from amidst.apps.server.limits import MICRO
 from amidst.coco.categories import candidate_categories
 from amidst.coco.dataset import CocoDataset
 from amidst.crowd import engine
+from amidst.crowd.bodies import Body, Client
 from amidst.crowd.campaigns import NewImage
 from amidst.crowd.config import (
     CampaignConfig,
@@ -43,6 +36,7 @@ from amidst.crowd.config import (
     SpottingConfig,
     Stage,
 )
+from amidst.crowd.results import NoWork, Receipt, Ticket
 from amidst.crowd.simulated_answers import Memory, answer, turn_rng
 from amidst.crowd.simulated_workers import CrowdModel, SimulatedWorker, make_workers
 from amidst.crowd.store import Store
@@ -50,6 +44,7 @@ from amidst.crowd.world import World, WorldImage
 from amidst.crowd.world_photographs import world_of
 from amidst.curation.selection import Proposal
 from amidst.data import sample_dir
+from amidst.errors import AnswerError
 
 T = TypeVar("T")
 
@@ -58,13 +53,13 @@ CONFIG = CampaignConfig(
     name="amidst demo",
     hour_cost=15.0,
     image_filter=FilterConfig(grid=32),
-    labelling=LabellingConfig(workers=6),
+    labelling=LabellingConfig(workers=5),
     segmentation=SegmentationConfig(training_pause_s=3600.0),
     spotting=SpottingConfig(workers=4, crowd_votes=3),
     crowd_regions=CrowdConfig(individuals=6, most_individuals=8),
 )
 MODEL = CrowdModel(confusion=(0.0, 0.0), false_alarm=(0.06, 0.04), drop_out=(0.0, 0.0), spam=0.0)
-NAMES = ("Ada", "Ben", "Chidi", "Dora", "Emre", "Fay", "Goro", "Hana", "Ivo")
+NAMES = ("Ada", "Ben", "Chidi", "Dora", "Emre", "Fay", "Goro", "Hana")
 DRAWERS = 3  # of the workers; the training of each costs the demo a second
 DAY = 24 * 3600 * MICRO
 HISTORY_DAYS = 7
@@ -78,9 +73,9 @@ JUDGE: Stages = ("verification",)
 EVERYTHING: Stages = (*JUDGE, *DRAW)
 NO_DRAWING: Stages = (*JUDGE, *SPOT)
 GROUPS: tuple[tuple[tuple[int, ...], tuple[Stages, ...]], ...] = (  # photographs, and rounds of work on them
-    ((389, 599, 78499, 60623, 565248, 442450, 491525), (DRAW, JUDGE, DRAW, JUDGE)),
-    ((261888, 352257), (DRAW,)),
-    ((86, 404484, 434204), (SPOT,)),
+    ((389, 599, 78499, 565248, 442450, 491525), (DRAW, JUDGE, DRAW, JUDGE)),
+    ((261888,), (DRAW,)),
+    ((86, 404484), (SPOT,)),
     ((458756, 41888, 129648), (LABEL,)),
     ((119828, 360461, 415748, 252219), ()),
 )
@@ -92,7 +87,6 @@ KNOWN = (214753, 456496, 349860, 547336, 397133, 168974, 92, 234748, 165518, 555
 GOLDS_PER_CATEGORY = 4
 GOLD_AREA = 600  # pixels, of known masks
 BALLOT = 40  # candidate categories
-MOST_TRIES = 12  # at the training gate
 ENTRIES = 1000  # by each link
 
 
@@ -105,64 +99,63 @@ class Entrances:
     expert: str
 
 
+@dataclass
+class Seat:
+    """Someone who works. index of the worker: the account."""
+
+    worker: SimulatedWorker
+    stages: Stages
+    done: int = 0
+    previous: dict[Stage, Body] = field(default_factory=dict)
+
+
 def make_demo(place: Place, now: int, report: Callable[[str], None]) -> Entrances:
     """Makes the campaign in a folder; its history ends before `now`. report: is told each step."""
-    clock = Clock(now - HISTORY_DAYS * DAY)
     report("photographs")
-    crowd_campaigns.create(
-        place, CONFIG, crowd_campaigns.read_categories(None), [], at=clock(), secret="0" * 64
-    )
-    stores: list[Store] = []
-    with background(lambda: _opening(place, clock, stores)) as server:
-        return _History(place, clock, server, stores[0], report).make(now)
+    clock = Clock(now - HISTORY_DAYS * DAY)
+    categories = crowd_campaigns.read_categories(None)
+    crowd_campaigns.create(place, CONFIG, categories, [], at=clock(), secret="0" * 64)
 
+    async def work() -> Entrances:
+        async with opened(place, durable=False) as store:
+            return await _History(place, clock, store, report).make(now)
 
-@asynccontextmanager
-async def _opening(place: Place, clock: Clock, stores: list[Store]) -> AsyncIterator[FastAPI]:
-    generous = Rate(count=1_000_000)
-    limits = WorkerLimits(lease=generous, submit=generous, other=generous)
-    async with opened(place, durable=False) as store:
-        stores.append(store)
-        config = ServerConfig(sweep_s=0, accounts=LONG_SESSIONS, workers=limits)
-        yield create_app(store, place.media, clock, load_secrets(place.folder), config)
+    return asyncio.run(work())
 
 
 class _History:
     """What has happened before somebody opens the demo."""
 
-    def __init__(
-        self, place: Place, clock: Clock, server: Background, store: Store, report: Callable[[str], None]
-    ) -> None:
-        self._place, self._clock, self._server, self._store = place, clock, server, store
-        self._report = report
-        self._accounts = make_accounts(clock, LONG_SESSIONS)
-        self._client = Client(*server.address)
+    def __init__(self, place: Place, clock: Clock, store: Store, report: Callable[[str], None]) -> None:
+        self._place, self._clock, self._store, self._report = place, clock, store, report
+        self._accounts = make_accounts(clock, AccountsConfig())
         parts = [CocoDataset.load(sample_dir() / "annotations" / f"{name}.json") for name in ("train", "val")]
         self._truth = {image.record.id: image for part in parts for image in _world(part).images}
         self._categories = parts[0].categories
-        self._images: dict[str, WorldImage] = {}  # by what the server knows of a picture
-        self._links = MediaLinks(place.media, load_secrets(place.folder).links, clock)
+        self._images: dict[int, WorldImage] = {}  # by the ids of the campaign
 
-    def make(self, now: int) -> Entrances:
+    async def make(self, now: int) -> Entrances:
         """Everything, in order; the clock stands at `now` at the end."""
-        self._vouch()
-        self._add(CANDIDATES, "candidate")
+        await self._vouch()
+        await self._add(CANDIDATES, "candidate")
         names = {one.name: one for one in candidate_categories()}
         proposals = [Proposal(name) for name in list(names)[:BALLOT]]
-        self._call(engine.add_candidates(self._store, proposals, self._clock()))
-        seats = self._seats()
+        await engine.add_candidates(self._store, proposals, self._clock())
+        seats = await self._seats()
         for number, (photographs, rounds) in enumerate(GROUPS):
-            self._add(photographs, "kept")
+            await self._add(photographs, "kept")
             self._report(f"work of {len(seats)} simulated workers, part {number + 1} of {len(GROUPS)}")
             for stages in rounds:
-                self._work(seats if number == SPAMMED else seats[:-1], stages)
+                await self._work(seats if number == SPAMMED else seats[:-1], stages)
                 self._clock.now += PAUSE
-        worker = self._trained()
+        trained = await self._trained()
         assert self._clock.now < now, "the history takes more days than it was given"
         self._clock.now = now
-        return self._entrances(worker)
+        return await self._entrances(trained)
 
-    def _add(self, photographs: Sequence[int], state: Literal["kept", "candidate", "gold"]) -> list[int]:
+    async def _add(
+        self, photographs: Sequence[int], state: Literal["kept", "candidate", "gold"]
+    ) -> list[int]:
         """Photographs of the sample in the campaign; their new ids."""
         new = []
         for one in photographs:
@@ -170,89 +163,106 @@ class _History:
             stored = self._place.media.add(sample_dir() / "images" / record.file_name)
             height, width = stored.size_hw
             new.append(NewImage(record.file_name, width, height, stored.sha256, source="COCO"))
-        ids = self._call(engine.add_images(self._store, new, self._clock(), state=state))
-        self._images |= {
-            one.sha256 or "": self._truth[key] for one, key in zip(new, photographs, strict=True)
-        }
+        ids = await engine.add_images(self._store, new, self._clock(), state=state)
+        self._images |= {key: self._truth[one] for key, one in zip(ids, photographs, strict=True)}
         return ids
 
-    def _vouch(self) -> None:
+    async def _vouch(self) -> None:
         """Known images of the filter, and known masks of the categories that have some to spare."""
-        iconic, good = self._add(ICONIC, "gold"), self._add(NOT_ICONIC, "gold")
+        iconic, good = await self._add(ICONIC, "gold"), await self._add(NOT_ICONIC, "gold")
         for key in (*iconic, *good):
-            self._call(engine.add_gold_image(self._store, key, iconic=key in iconic))
+            await engine.add_gold_image(self._store, key, iconic=key in iconic)
         number: Counter[int] = Counter()
-        for key, one in zip(self._add(KNOWN, "gold"), KNOWN, strict=True):
+        for key, one in zip(await self._add(KNOWN, "gold"), KNOWN, strict=True):
             for thing in self._truth[one].objects:
                 if thing.area >= GOLD_AREA and number[thing.category_id] < GOLDS_PER_CATEGORY:
                     number[thing.category_id] += 1
-                    made = engine.add_gold_mask(
-                        self._store, key, thing.category_id, thing.mask, source="COCO"
-                    )
-                    self._call(made)
+                    await engine.add_gold_mask(self._store, key, thing.category_id, thing.mask, source="COCO")
 
-    def _seats(self) -> list[Seat]:
+    async def _seats(self) -> list[Seat]:
         """An expert, the workers, and last the one who marks at random."""
         (expert,) = make_workers(SEED + 1, 1, self._categories, EXPERTS)
         workers = make_workers(SEED, len(NAMES), self._categories, MODEL)
-        spammer = replace(workers[0], habit="random")
-        seats = [self._seat(expert, "Noor", "expert", EVERYTHING)]
+        seats = [await self._seat(expert, "Noor", "expert", EVERYTHING)]
         for number, (one, name) in enumerate(zip(workers, NAMES, strict=True)):
-            seats.append(self._seat(one, name, "worker", EVERYTHING if number < DRAWERS else NO_DRAWING))
-        return [*seats, self._seat(spammer, "Zed", "worker", ("labelling",))]
+            stages = EVERYTHING if number < DRAWERS else NO_DRAWING
+            seats.append(await self._seat(one, name, "worker", stages))
+        return [*seats, await self._seat(replace(workers[0], habit="random"), "Zed", "worker", LABEL)]
 
-    def _seat(self, worker: SimulatedWorker, name: str, role: Role, stages: Sequence[Stage]) -> Seat:
-        account = self._write(lambda c: self._accounts.create(c, name, role))
-        token = self._write(lambda c: sessions.start(self._accounts, c, account))
-        return Seat(replace(worker, index=account, name=name), token, stages)
+    async def _seat(self, worker: SimulatedWorker, name: str, role: Role, stages: Stages) -> Seat:
+        account = await self._write(lambda c: self._accounts.create(c, name, role))
+        return Seat(replace(worker, index=account, name=name, drop_out=0.0), stages)
 
-    def _work(self, seats: Sequence[Seat], stages: Sequence[Stage]) -> None:
-        at_work = [
-            replace(seat, stages=[stage for stage in seat.stages if stage in stages]) for seat in seats
-        ]
-        Driver(self._client, self._clock, lambda: 0, at_work, self._see, SEED, lambda _: None, jumps=1).run()
+    async def _work(self, seats: Sequence[Seat], stages: Stages) -> None:
+        """Everybody in turn takes a ticket of the first stage that has one, until nobody finds any."""
+        found = True
+        while found:
+            found = False
+            for seat in seats:
+                for stage in (one for one in seat.stages if one in stages):
+                    got = await engine.lease(self._store, seat.worker.index, stage, self._clock())
+                    if isinstance(got, Ticket):
+                        await self._answer(seat, got, len(seats))
+                        found = True
+                        break
 
-    def _see(self, media: Mapping[str, Picture]) -> dict[int, WorldImage]:
-        return {int(name): self._images[self._links.content_of(one)] for name, one in media.items()}
+    async def _answer(self, seat: Seat, ticket: Ticket, at_work: int) -> None:
+        """Answers a ticket, again where the reply is to look again. Others work meanwhile."""
+        earlier: Body | None = None
+        for tries in range(CONFIG.verification.tries):
+            memory = Memory(seat.done, seat.previous.get(ticket.stage), earlier)
+            rng = turn_rng(SEED, seat.worker, ticket.id, tries)
+            turn = answer(ticket.task, self._images, seat.worker, rng, memory)
+            self._clock.now += int(turn.seconds * MICRO / at_work)
+            who, key, client = (
+                seat.worker.index,
+                f"{ticket.id}-{tries}",
+                Client(ms_active=int(1000 * turn.seconds)),
+            )
+            try:
+                receipt = await engine.submit(
+                    self._store, who, ticket.id, ticket.token, key, turn.body, client, self._clock()
+                )
+            except AnswerError:  # an outline that crosses itself, say: a person would see it and draw again
+                await engine.release(self._store, who, ticket.id, ticket.token)
+                return
+            seat.done, earlier = seat.done + 1, turn.body
+            seat.previous[ticket.stage] = turn.body
+            if not isinstance(receipt, Receipt) or receipt.status != "look_again":
+                return
 
-    def _trained(self) -> int:
-        """A worker who has passed the gate of one category: the account."""
+    async def _trained(self) -> int:
+        """A worker who has passed the gate of one category, and no other: the account."""
         (able,) = make_workers(SEED + 1, 1, self._categories, EXPERTS)
-        seat = self._seat(able, "You", "worker", ())
-        for number in range(MOST_TRIES):
-            reply = self._client.call("POST", "/api/tickets/lease", seat.token, {"stage": "segmentation"})
-            found = msgspec.json.decode(reply.content, type=Leased)
-            ticket, images = found.ticket, self._see(found.media)
-            if ticket is None:
-                break
-            path, held = f"/api/tickets/{ticket.id}", {"token": ticket.token}
+        seat = await self._seat(able, "You", "worker", DRAW)
+        while not isinstance(
+            ticket := await engine.lease(self._store, seat.worker.index, "segmentation", self._clock()),
+            NoWork,
+        ):
             if ticket.stage == "segmentation":
-                self._client.call("POST", f"{path}/release", seat.token, held)
+                await engine.release(self._store, seat.worker.index, ticket.id, ticket.token)
                 break
-            turn = answer(ticket.task, images, seat.worker, turn_rng(SEED, seat.worker, number), Memory())
-            body = {**held, "idem_key": f"training-{number}", "body": turn.body}
-            self._client.call("POST", f"{path}/submit", seat.token, body)
+            await self._answer(seat, ticket, 1)
         return seat.worker.index
 
-    def _entrances(self, worker: int) -> Entrances:
+    async def _entrances(self, worker: int) -> Entrances:
         """Links by which the same three people come in, again and again for a day."""
 
-        def link(account: int, role: Role) -> str:
+        async def link(account: int, role: Role) -> str:
             issue = self._accounts.issue
-            return self._write(
+            made = await self._write(
                 lambda c: issue(c, role, kind="password", account=account, uses=ENTRIES, hours=24)
-            )[1]
+            )
+            return made[1]
 
-        def newcomer(name: str, role: Role) -> str:
-            return link(self._write(lambda c: self._accounts.create(c, name, role)), role)
+        async def newcomer(name: str, role: Role) -> str:
+            return await link(await self._write(lambda c: self._accounts.create(c, name, role)), role)
 
-        return Entrances(newcomer("Manager", "owner"), link(worker, "worker"), newcomer("Expert", "expert"))
+        manager, expert = await newcomer("Manager", "owner"), await newcomer("Expert", "expert")
+        return Entrances(manager, await link(worker, "worker"), expert)
 
-    def _write(self, work: Callable[[Connection], T]) -> T:
-        return self._call(self._store.write(work))
-
-    def _call(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._server.call(work)
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        return await self._store.write(work)
 
 
 def _world(dataset: CocoDataset) -> World:
