@@ -46,13 +46,9 @@ async function show() {
   const root = element("div", { class: "page" });
   main.replaceChildren(
     element(
-      "div",
-      { class: "page" },
-      element(
-        "nav",
-        { class: "tabs", "aria-label": "Manage" },
-        ...tabs.map(([path, one]) => element("a", { href: path, "aria-current": path === location.pathname ? "page" : null }, one.title)),
-      ),
+      "nav",
+      { class: "tabs", "aria-label": "Manage" },
+      ...tabs.map(([path, one]) => element("a", { href: path, "aria-current": path === location.pathname ? "page" : null }, one.title)),
     ),
     root,
   );

@@ -128,7 +128,7 @@ export async function openPage({ title, nav = [], cheatSheet }) {
 
 /** @param {{href: string, text: string}[]} places */
 function links(places) {
-  return places.map(({ href, text }) => element("a", { href, "aria-current": location.pathname === href ? "page" : null }, text));
+  return places.map(({ href, text }) => element("a", { href, "aria-current": `${location.pathname}/`.startsWith(`${href}/`) ? "page" : null }, text));
 }
 
 /** @param {EventTarget | null} target */
