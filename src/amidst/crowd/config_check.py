@@ -42,7 +42,6 @@ AT_MOST = (  # the first is not above the second
     ("crowd_regions.individuals", "crowd_regions.most_individuals"),
     ("crowd_regions.good_votes", "crowd_regions.votes"),
     ("captions.min_words", "captions.max_words"),
-    ("spotting.crowd_votes", "spotting.workers"),
     ("lease.heartbeat_s", "lease.grid_s"),
     ("lease.grid_s", "lease.limit_s"),
     ("lease.drawing_s", "lease.limit_s"),

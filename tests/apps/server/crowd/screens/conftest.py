@@ -70,6 +70,7 @@ CONFIG = override(
     [
         "labelling.workers=1", "spotting.workers=1", "captions.workers=2", "verification.votes=1",
         "crowd_regions.individuals=3", "crowd_regions.most_individuals=3", "verification.grid=16",
+        "verification.good_votes=3",
         "image_filter.grid=24",
     ],
 )  # fmt: skip

@@ -1,0 +1,63 @@
+"""axe-core over every page, in light and in dark: nothing serious, nothing critical."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+PAGES = (
+    "",
+    "/workers",
+    "/worker#2",
+    "/voids#2",
+    "/golds",
+    "/decisions",
+    "/people",
+    "/settings",
+    "/export",
+    "/audit",
+)
+RUN = """() => axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})"""
+
+
+def findings(page: Any, axe: str) -> list[str]:
+    page.evaluate(axe)
+    found = page.evaluate(RUN)["violations"]
+    return [
+        f"{one['id']} ({one['impact']}): {one['nodes'][0]['html'][:160]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_managers_pages(manager: Any, axe: str, theme: str) -> None:
+    found = {}
+    for path in PAGES:
+        page = manager.manage(path)
+        page.emulate_media(color_scheme=theme)
+        found[path] = findings(page, axe)
+        page.close()
+    assert {path: one for path, one in found.items() if one} == {}
+
+
+def test_the_workers_pages(demo: Any, enter: Callable[..., Any], axe: str) -> None:
+    worker = enter("expert")
+    found = {}
+    for path in ("", *(f"/{stage}" for stage in demo.stages)):
+        page = worker.open(f"/work{path}")
+        page.wait_for_selector(".stage[data-ready]" if path else "a.card")
+        found[path] = findings(page, axe)
+        page.close()
+    assert {path: one for path, one in found.items() if one} == {}
+
+
+def test_the_entrance(browser: Any, demo: Any, axe: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{demo.address}/enter")
+    page.wait_for_selector("button.primary")
+    assert findings(page, axe) == []
+    context.close()
