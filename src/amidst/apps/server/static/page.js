@@ -13,11 +13,11 @@ const PLACES = [
 const THEMES = ["auto", "light", "dark"];
 
 /**
- * The page a role starts on.
+ * The page a role starts on; a server with one such page names it in data-home.
  * @param {string} role
  */
 export function homeOf(role) {
-  return [...MANAGERS, "viewer"].includes(role) ? "/manage" : "/work";
+  return document.documentElement.dataset.home ?? ([...MANAGERS, "viewer"].includes(role) ? "/manage" : "/work");
 }
 
 /**
@@ -103,19 +103,28 @@ export async function openPage({ title, nav = [], cheatSheet }) {
     location.replace(`/enter?to=${encodeURIComponent(location.pathname)}`);
     return new Promise(() => {}); // the page is going away
   }
+  const places = PLACES.filter(({ roles }) => roles.includes(account.role));
+  return { account, ...putHeader({ title, nav: [...places, ...nav], cheatSheet, account }) };
+}
+
+/**
+ * The header itself, also for who is not signed in.
+ * @param {{title: string, nav: {href: string, text: string}[], cheatSheet?: () => Help[], account: Account | null}} options
+ */
+export function putHeader({ title, nav, cheatSheet, account }) {
   document.title = `${title} · amidst`;
   applyTheme(theme());
   const main = document.querySelector("main") ?? document.body.appendChild(element("main"));
   const header = element(
     "header",
     { class: "bar" },
-    element("a", { class: "brand", href: homeOf(account.role) }, "amidst"),
+    element("a", { class: "brand", href: homeOf(account?.role ?? "") }, "amidst"),
     element("h1", {}, title),
-    element("nav", { "aria-label": "Main" }, ...links([...PLACES.filter(({ roles }) => roles.includes(account.role)), ...nav])),
+    element("nav", { "aria-label": "Main" }, ...links(nav)),
     element("span", { class: "grow" }),
     cheatSheet && element("button", { class: "quiet", type: "button", title: "Keys (?)", onclick: () => showCheatSheet(cheatSheet()) }, "Keys ", element("kbd", {}, "?")),
     themeButton(),
-    accountMenu(account),
+    account ? accountMenu(account) : element("a", { class: "button quiet", href: "/enter" }, "Sign in"),
   );
   document.body.prepend(header);
   if (cheatSheet) {
@@ -123,7 +132,7 @@ export async function openPage({ title, nav = [], cheatSheet }) {
       if (event.key === "?" && !isTyping(event.target)) showCheatSheet(cheatSheet());
     });
   }
-  return { account, header, main };
+  return { header, main };
 }
 
 /** @param {{href: string, text: string}[]} places */

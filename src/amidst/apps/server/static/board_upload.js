@@ -1,0 +1,67 @@
+// Sending a results file in pieces; the server says where to go on.
+
+import { ApiError, ask, me } from "./api.js";
+
+/** @typedef {import("./board_shared.js").Submission} Submission */
+
+const PIECE = 4 * 2 ** 20;
+const HASHED = 1.5e9; // bytes that a browser reads into memory to hash them
+const TRIES = 8;
+
+/**
+ * SHA-256 in hex; "" where the browser cannot tell.
+ * @param {File} file
+ */
+async function sha256(file) {
+  if (!crypto.subtle || file.size > HASHED) return "";
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Announces a file and sends what the server does not have of it. The same file goes on where it broke off.
+ * @param {File} file
+ * @param {{phase: string, method: string, description: string, link: string}} about
+ * @param {(sent: number, submission: Submission | null) => void} say
+ * @returns {Promise<Submission>}
+ */
+export async function send(file, about, say) {
+  say(0, null);
+  /** @type {Submission} */
+  let found = await ask("POST", "/api/submissions", { ...about, file_name: file.name, bytes: file.size, sha256: await sha256(file) });
+  let failures = 0;
+  while (found.state === "received" || found.state === "checking") {
+    const offset = found.offset ?? 0;
+    say(offset, found);
+    try {
+      found = await put(`/api/submissions/${found.id}/content?offset=${offset}`, file.slice(offset, offset + PIECE));
+      failures = 0;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.code === "offset") found = await ask("GET", `/api/submissions/${found.id}`);
+      else if (error.passing && failures++ < TRIES) await new Promise((resolve) => setTimeout(resolve, 1000 * Math.max(error.retryAfter, failures)));
+      else throw error;
+    }
+  }
+  say(file.size, found);
+  return found;
+}
+
+/**
+ * @param {string} path
+ * @param {Blob} piece
+ */
+async function put(path, piece) {
+  const account = await me();
+  const headers = { "Content-Type": "application/octet-stream", "X-CSRF-Token": account?.csrf ?? "" };
+  let response;
+  try {
+    response = await fetch(path, { method: "PUT", headers, body: piece });
+  } catch {
+    throw new ApiError(0, "offline", "no connection to the server");
+  }
+  const reply = await response.json().catch(() => null);
+  if (response.ok) return reply;
+  const { code = "error", message = `the server answered ${response.status}` } = reply?.error ?? {};
+  throw new ApiError(response.status, code, message, Number(response.headers.get("Retry-After")) || 0);
+}
