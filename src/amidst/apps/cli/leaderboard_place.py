@@ -81,6 +81,8 @@ def make(
     if folder.hidden.exists() or folder.database.exists():
         raise UsageError(f"{place.root}: there is a benchmark already")
 
+    folder.make()  # before the database, so that its folder is closed to others
+
     async def work() -> list[Phase]:
         async with opened(place, create=True) as store:
             return await benchmarks.create(

@@ -154,6 +154,8 @@ def open_board() -> Callable[..., Any]:
         @asynccontextmanager
         async def opening() -> AsyncIterator[FastAPI]:
             new = not folder.hidden.exists()
+            if new:
+                folder.make()
             store = await open_store(place or folder.database, create=new)
             board = BoardConfig(auth=AUTH, pieces=GENEROUS, **server)
             if new:
