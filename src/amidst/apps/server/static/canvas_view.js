@@ -19,11 +19,12 @@ const WHEEL = 0.0016;
 /**
  * @typedef {object} Handlers
  * @property {(context: CanvasRenderingContext2D, view: Viewport) => void} draw over the picture; the context is in CSS pixels
- * @property {(place: Place) => void} [press]
+ * @property {(place: Place) => unknown} [press]
  * @property {(place: Place) => void} [drag] between press and release
- * @property {(place: Place) => void} [release]
- * @property {(place: Place) => void} [double]
+ * @property {(place: Place) => unknown} [release]
+ * @property {(place: Place) => unknown} [double]
  * @property {(place: Place | null) => void} [hover]
+ * @property {(event: WheelEvent) => boolean} [wheel] true: it was not for the zoom
  */
 
 export class CanvasView {
@@ -256,6 +257,7 @@ export class CanvasView {
   /** @param {WheelEvent} event */
   wheel(event) {
     event.preventDefault();
+    if (this.handlers.wheel?.(event)) return;
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 33 : 1;
     this.zoom(Math.exp(-event.deltaY * lines * WHEEL), [event.offsetX, event.offsetY]);
   }

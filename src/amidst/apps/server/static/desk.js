@@ -2,29 +2,28 @@
 
 import { ApiError, ask, onExpired } from "./api.js";
 import { makeFrame, notice, showEmpty } from "./desk_frame.js";
+import { giveBack, lostTicket, stop } from "./desk_leave.js";
+import { handIn, settled } from "./desk_submit.js";
 import { Drafts } from "./drafts.js";
-import { advance, begin, canRedo, canUndo, changeTo, current, measured } from "./history.js";
-import { addEvent, forgetTicket, listTickets, putOutgoing, putTicket, readEvents } from "./journal.js";
+import { advance, begin, canRedo, canUndo, changeTo, current } from "./history.js";
+import { addEvent, listTickets, readEvents } from "./journal.js";
 import { listen } from "./keyboard.js";
 import { holdLock } from "./lock.js";
-import { keepSending, send } from "./outbox.js";
-import { element, openDialog, openPage } from "./page.js";
+import { keepSending } from "./outbox.js";
+import { element, openPage } from "./page.js";
 import { addressOf, load } from "./pictures.js";
 import { Queue } from "./queue.js";
 import { signInAgain } from "./session.js";
 
 /** @typedef {import("./types.js").Account} Account */
 /** @typedef {import("./types.js").Help} Help */
-/** @typedef {import("./types.js").Receipt} Receipt */
 /** @typedef {import("./types.js").Screen<any>} Screen */
 /** @typedef {import("./journal.js").Held} Held */
 /** @typedef {import("./history.js").Event} Event */
 
-const VERSION = "1";
 const HEARTBEAT_MS = 60_000;
 const RETRY_MS = 5000;
 const LOOK_AGAIN_MS = 20_000;
-const PATIENCE_MS = 5000; // for the reply to a submit; then the next ticket comes and the answer follows
 
 /** @type {Help[]} */
 const COMMON = [
@@ -44,7 +43,7 @@ export async function openDesk(group, screen) {
   new Desk(account, group, screen, main).open();
 }
 
-class Desk {
+export class Desk {
   /**
    * @param {Account} account
    * @param {string} group
@@ -55,10 +54,10 @@ class Desk {
     this.account = account;
     this.screen = screen;
     this.queue = new Queue(account.account, group);
-    this.frame = makeFrame(main, { undo: () => this.undo(), redo: () => this.redo(), giveBack: () => this.giveBack(), stop: () => this.stop(), submit: () => this.submit() });
+    this.frame = makeFrame(main, { undo: () => this.undo(), redo: () => this.redo(), giveBack: () => void this.guard(giveBack(this)), stop: () => void this.guard(stop(this)), submit: () => this.submit() });
     this.drafts = new Drafts(
-      () => this.held && this.history && { ticket: this.held.ticket, rev: this.history.events, state: current(this.history) },
-      (what) => (what === "stale" ? this.lostTicket() : this.showSaved(what)),
+      () => (this.submitting || !this.held || !this.history ? null : { ticket: this.held.ticket, rev: this.history.events, state: current(this.history) }),
+      (what) => (what === "stale" ? void this.guard(lostTicket(this)) : this.showSaved(what)),
     );
     /** @type {Held | null} */
     this.held = null;
@@ -105,7 +104,7 @@ class Desk {
     this.readOnly = false;
     notice(this.frame, "lock", "");
     this.clear();
-    this.outbox ??= keepSending(this.account.account, (outgoing, outcome) => this.settled(outgoing, outcome), (waiting) => this.showWaiting(waiting));
+    this.outbox ??= keepSending(this.account.account, (outgoing, outcome) => settled(this, outgoing, outcome), (waiting) => this.showWaiting(waiting));
     await this.queue.open();
     await this.showNext();
   }
@@ -266,109 +265,11 @@ class Desk {
     return (await ask("POST", `/api/tickets/${held.id}/assist`, { token: held.ticket.token, points, polygon })).masks;
   }
 
-  // --- handing in ----------------------------------------------------------------------------------------------
-
   submit() {
-    void this.guard(this.handIn());
+    void this.guard(handIn(this));
   }
 
-  async handIn() {
-    const { held, history } = this;
-    if (this.readOnly || !held || !history || this.submitting) return;
-    const state = current(history);
-    const problem = this.screen.problem(state, held.ticket.task);
-    if (problem) return this.say(problem, "error");
-    /** @type {import("./journal.js").Outgoing} */
-    const outgoing = {
-      key: crypto.randomUUID(),
-      account: held.account,
-      ticket: held.id,
-      group: held.group,
-      token: held.ticket.token,
-      body: this.screen.body(state, held.ticket.task),
-      client: measured(history, Date.now(), VERSION),
-      madeAt: Date.now(),
-    };
-    this.submitting = true;
-    this.showButtons();
-    try {
-      await putOutgoing(outgoing, held);
-      const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, { kind: "later", message: "" }));
-      const outcome = await Promise.race([send(outgoing), late]);
-      this.submitting = false;
-      await this.answered(held, outcome);
-    } finally {
-      this.submitting = false;
-      this.showButtons();
-    }
-  }
-
-  /** @param {Held} held @param {import("./outbox.js").Outcome} outcome */
-  async answered(held, outcome) {
-    const desk = this.offered;
-    if (outcome.kind === "refused" || (outcome.kind === "stored" && outcome.receipt.status === "look_again")) {
-      await putTicket(held); // it stays
-    }
-    if (outcome.kind === "refused") {
-      if (!(desk && this.screen.refused?.(outcome.code, outcome.message, desk))) this.say(outcome.message, "error");
-      return;
-    }
-    if (outcome.kind === "stored" && outcome.receipt.status === "look_again") {
-      if (!(desk && this.screen.reply?.(outcome.receipt, desk))) this.say("Look again: something was missed.", "warning");
-      return;
-    }
-    if (outcome.kind === "later") this.queue.remove(held);
-    else await this.queue.drop(held);
-    this.drafts.clear();
-    this.outbox?.poke();
-    if (outcome.kind === "stored" && desk && this.screen.reply?.(outcome.receipt, desk)) return;
-    await this.showNext();
-    if (outcome.kind === "later") this.say("The answer is kept here and follows by itself.", "warning");
-    if (outcome.kind === "gone") this.say(`Somebody else has this one meanwhile; ${outcome.message}`, "warning");
-    if (outcome.kind === "stored" && outcome.receipt.status === "gate_failed") this.say("That was the last try of this grid; here is another.", "warning");
-  }
-
-  /** An answer has left the outbox later on. @param {import("./journal.js").Outgoing} outgoing @param {import("./outbox.js").Outcome} outcome */
-  async settled(outgoing, outcome) {
-    if (outgoing.group !== this.queue.group && outcome.kind !== "stored" && outcome.kind !== "gone") return;
-    const held = (await listTickets(this.account.account, outgoing.group)).find((one) => one.id === outgoing.ticket);
-    const stays = outcome.kind === "refused" || (outcome.kind === "stored" && outcome.receipt.status === "look_again");
-    if (!stays || !held) return forgetTicket(outgoing.ticket);
-    held.sent = false;
-    await putTicket(held);
-    this.queue.held.splice(this.held ? 1 : 0, 0, held);
-    const why = outcome.kind === "refused" ? outcome.message : "the grid has to be looked at again";
-    notice(this.frame, "refused", `An earlier answer was not taken: ${why}. It comes next.`, "error");
-    if (!this.held) await this.showNext();
-  }
-
-  // --- leaving ---------------------------------------------------------------------------------------------------
-
-  async giveBack() {
-    const { held } = this;
-    if (!held || this.readOnly) return;
-    if (this.history?.touched) {
-      const { answer } = openDialog("Give this one back?", [element("p", {}, "What you have done on it is thrown away.")], [
-        { value: "", text: "Keep working" },
-        { value: "yes", text: "Give it back", kind: "danger" },
-      ]);
-      if ((await answer) !== "yes") return;
-    }
-    this.drafts.clear();
-    await this.guard(this.queue.release(held).then(() => this.showNext()));
-  }
-
-  /** Leave; untouched tickets go back to the pool, the one with work on it stays ours. */
-  async stop() {
-    await this.drafts.flush();
-    if (!this.readOnly) {
-      for (const held of [...this.queue.held]) {
-        if (held.id !== this.held?.id || !this.history?.touched) await this.queue.release(held).catch(() => {});
-      }
-    }
-    location.assign("/work");
-  }
-
+  /** Whether closing the page now would leave something behind. */
   isUnsent() {
     return this.writing > 0 || this.drafts.dirty || this.submitting || (this.outbox?.waiting() ?? 0) > 0;
   }
@@ -377,33 +278,7 @@ class Desk {
     if (this.readOnly) return;
     const lost = await this.queue.heartbeat();
     for (const held of lost) if (held.id !== this.held?.id) await this.queue.drop(held);
-    if (lost.some((held) => held.id === this.held?.id)) this.lostTicket();
-  }
-
-  /** The ticket has ended, or another browser has it. */
-  async lostTicket() {
-    const { held } = this;
-    if (!held || document.querySelector("dialog.lost")) return;
-    const { dialog, answer } = openDialog(
-      "This work is open elsewhere, or its time is over",
-      [element("p", {}, "Your work is kept here. Take it back, or leave it and go on with the next one.")],
-      [
-        { value: "leave", text: "Leave it" },
-        { value: "take", text: "Take it back", kind: "primary" },
-      ],
-    );
-    dialog.classList.add("lost");
-    if ((await answer) === "leave") {
-      await this.queue.drop(held);
-      return this.showNext();
-    }
-    try {
-      const again = await this.queue.resume(held.id);
-      again.resumed = true;
-      await this.show(again);
-    } catch (error) {
-      this.say(error instanceof ApiError && error.code === "stale" ? "It cannot be taken back; hand it in, the answer is kept for the manager." : String(error), "warning");
-    }
+    if (lost.some((held) => held.id === this.held?.id)) await lostTicket(this);
   }
 
   // --- what is said -------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ const SCREENS = {
   category_votes: () => import("./screen_category_votes.js"),
   spotting: () => import("./screen_spotting.js"),
   segmentation: () => import("./screen_segmentation.js"),
+  crowd_regions: () => import("./screen_crowd_regions.js"),
 };
 
 const stage = location.pathname.split("/")[2] ?? "";

@@ -1,0 +1,255 @@
+"""Nothing that a worker did is lost: undo over a reload, crash, no connection, expired session, a second tab."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from amidst.crowd.schema import answer, draft
+
+STEPS = 210
+
+
+def put(page: Any, desk: Any, number: int, first: int = 0) -> None:
+    """So many crosses, in rows, one undoable step each."""
+    for step in range(first, first + number):
+        page.mouse.click(*desk.place(page, 30 + 25 * (step % 10), 30 + 25 * (step // 10)))
+
+
+def count(page: Any, number: int) -> None:
+    """Waits until so many crosses are said to be there."""
+    page.wait_for_selector(f"[data-count]:text('{number} of')")
+
+
+def journal_has(page: Any, least: int) -> None:
+    """Waits until the journal holds the events up to this number."""
+    page.wait_for_function("n => Number(document.querySelector('.stage').dataset.kept) >= n", arg=least)
+
+
+def drafts(site: Any) -> list[Any]:
+    return [row[0] for row in site.run(site.store.read(lambda c: c.execute(select(draft.c.body_json)).all()))]
+
+
+def test_two_hundred_steps_back_and_forth_over_a_reload(desk: Any) -> None:
+    page = desk("spotting")
+    desk.place(page, 0, 0)
+    put(page, desk, 1)
+    for _ in range(STEPS):  # each press of the key is a step: none here, and not
+        page.keyboard.press("n")
+    journal_has(page, STEPS + 1)
+    page.reload()
+    desk.ticket(page)
+    for _ in range(STEPS - 1):
+        page.keyboard.press("Control+z")
+    page.wait_for_selector("button:has-text('None here')[aria-pressed=true]")
+    journal_has(page, 2 * STEPS)
+    page.reload()
+    desk.ticket(page)
+    page.keyboard.press("Control+z")
+    count(page, 1)
+    page.keyboard.press("Control+z")
+    count(page, 0)
+    assert page.is_disabled("text=Undo")
+    for _ in range(STEPS + 1):
+        page.keyboard.press("Control+Shift+z")
+    count(page, 0)
+    page.wait_for_selector("button:has-text('None here')[aria-pressed=false]")
+    assert page.is_disabled("text=Redo")
+
+
+def test_an_edit_is_in_the_journal_within_a_tenth_of_a_second_and_in_the_draft_within_five(desk: Any) -> None:
+    page = desk("spotting")
+    desk.place(page, 0, 0)
+    page.evaluate(
+        """() => {
+            const stage = document.querySelector(".stage");
+            addEventListener("keydown", () => (window.pressed = performance.now()), true);
+            new MutationObserver(() => (window.kept = performance.now())).observe(stage, { attributes: true });
+        }"""
+    )
+    waits = []
+    for step in range(9):
+        before = int(page.get_attribute(".stage", "data-kept"))
+        page.keyboard.press("n")
+        journal_has(page, before + 1)
+        waits.append(page.evaluate("window.kept - window.pressed"))
+    assert sorted(waits)[4] < 100
+    page.wait_for_selector("[data-saved]:text('saved')", timeout=5000)
+    assert '"none":true' in drafts(desk.site)[-1]
+
+
+def test_a_killed_browser_loses_at_most_one_edit(
+    desk: Any, visit: Any, playwright: Any, launch_options: Any, tmp_path: Path
+) -> None:
+    profile = tmp_path / "profile"
+    context = playwright.chromium.launch_persistent_context(str(profile), **launch_options)
+    visitor = visit(context=context)
+    page = visitor.open("/work/spotting")
+    desk.ticket(page)
+    put(page, desk, 6)
+    count(page, 6)
+    for process in processes_of(profile):
+        os.kill(process, signal.SIGKILL)
+    visitor.context = playwright.chromium.launch_persistent_context(str(profile), **launch_options)
+    again = visitor.open("/work/spotting")
+    desk.ticket(again)
+    assert int(again.inner_text("[data-count]").split()[0]) >= 5
+    again.keyboard.press("Control+z")
+    again.wait_for_function("() => parseInt(document.querySelector('[data-count]').textContent) <= 5")
+
+
+def processes_of(profile: Path) -> list[int]:
+    """The browser that was started with a profile, and its children."""
+    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return [int(line.split()[0]) for line in listed.splitlines() if f"--user-data-dir={profile}" in line]
+
+
+def test_three_answers_made_offline_arrive_once_each(desk: Any) -> None:
+    page = desk("spotting")
+    page.visitor.expected.update(["ERR_INTERNET_DISCONNECTED", "Failed to load"])
+    page.wait_for_function(
+        """async () => {
+            const opening = indexedDB.open("amidst");
+            const database = await new Promise((r) => (opening.onsuccess = () => r(opening.result)));
+            const asking = database.transaction("tickets").objectStore("tickets").count();
+            const number = await new Promise((r) => (asking.onsuccess = () => r(asking.result)));
+            database.close();
+            return number === 4; // the one on the stage and three ahead
+        }"""
+    )
+    desk.place(page, 0, 0)
+    page.visitor.context.set_offline(True)
+    page.wait_for_selector("[data-notice=offline]")
+    tickets = []
+    for number in range(3):
+        tickets.append(desk.ticket(page))
+        put(page, desk, number + 1)
+        count(page, number + 1)
+        page.keyboard.press("Control+Enter")
+        desk.ticket(page, but=tickets[-1])
+    page.wait_for_selector("[data-notice=outbox]:has-text('3 answers')")
+    assert desk.site.answers("spotting") == []
+    page.visitor.context.set_offline(False)
+    page.wait_for_selector("[data-notice=outbox]", state="detached")
+    assert [len(body["points"]) for body in desk.site.answers("spotting")] == [1, 2, 3]
+    again = desk.visit  # nothing follows later: the keys are used up
+    assert again is not None
+    stored = select(func.count()).select_from(answer).where(answer.c.ticket_id.in_(tickets))
+    assert desk.site.run(desk.site.store.read(lambda c: c.scalar(stored))) == 3
+
+
+@pytest.mark.parametrize("by_link", [False, True])
+def test_a_session_that_ends_opens_a_dialog_over_the_work(desk: Any, by_link: bool) -> None:
+    page = desk("segmentation")
+    page.visitor.expected.add("401")
+    x, y = desk.task(page)["target_xy"]
+    page.keyboard.press("s")
+    places = [(x - 15, y - 15), (x + 15, y - 15), (x + 15, y + 15)]
+    for place in places:
+        page.mouse.click(*desk.place(page, *place))
+    request = page.visitor.context.request
+    token = request.get(f"{desk.site.address}/api/auth/me").json()["csrf"]
+    headers = {"X-CSRF-Token": token}
+    secret = {"login": "worker 1", "password": "correct horse battery"}
+    request.post(f"{desk.site.address}/api/auth/password", data=secret, headers=headers)
+    request.post(f"{desk.site.address}/api/auth/logout", headers=headers)
+    page.mouse.click(*desk.place(page, x - 15, y + 15))  # its draft finds no session
+    page.wait_for_selector("dialog.session")
+    if by_link:
+        page.fill("input[name=link]", f"{desk.site.address}/enter#{desk.site.link_of(page.visitor.account)}")
+        page.click("text=Come in")
+    else:
+        page.fill("input[name=login]", secret["login"])
+        page.fill("input[name=password]", "wrong " + secret["password"])
+        page.click("text=Sign in")
+        page.wait_for_selector("dialog.session .problem:text('unknown name')")
+        page.fill("input[name=password]", secret["password"])
+        page.click("text=Sign in")
+    page.wait_for_selector("dialog.session", state="detached")
+    page.wait_for_selector("[data-saved]:text('saved')")
+    page.keyboard.press("Enter")
+    desk.hand_in(page)
+    points = desk.site.answers("segmentation")[-1]["parts"][0]["points"]
+    assert [[round(v) for v in point] for point in points[:3]] == [[round(v) for v in p] for p in places]
+    assert len(points) == 4
+
+
+def test_a_second_tab_looks_on_and_may_take_over(desk: Any) -> None:
+    page = desk("spotting")
+    put(page, desk, 1)
+    second = page.visitor.open("/work/spotting")
+    assert desk.ticket(second) == desk.ticket(page)
+    second.wait_for_selector("[data-notice=lock]:has-text('another tab')")
+    count(second, 1)
+    second.mouse.click(*desk.place(second, 250, 200))
+    second.keyboard.press("n")
+    put(page, desk, 1, first=1)
+    count(second, 2)  # it follows the first
+    assert second.is_disabled("text=Submit")
+    second.click("text=Work here")
+    second.wait_for_selector("[data-notice=lock]", state="detached")
+    page.wait_for_selector("[data-notice=lock]:has-text('taken over')")
+    desk.ticket(second)
+    put(second, desk, 1, first=2)
+    count(second, 3)
+    second.close()
+    page.wait_for_selector("[data-notice=lock]", state="detached")
+    desk.ticket(page)
+    count(page, 3)
+    desk.hand_in(page)
+    assert len(desk.site.answers("spotting")[-1]["points"]) == 3
+
+
+def test_another_browser_goes_on_where_the_draft_ends(desk: Any, browser: Any) -> None:
+    page = desk("spotting")
+    put(page, desk, 2)
+    page.wait_for_selector("[data-saved]:text('saved')")
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 720}, storage_state=page.context.storage_state()
+    )
+    elsewhere = context.new_page()
+    elsewhere.goto(f"{desk.site.address}/work/spotting")
+    desk.ticket(elsewhere)
+    count(elsewhere, 2)
+    put(elsewhere, desk, 1, first=2)
+    count(elsewhere, 3)
+    desk.hand_in(elsewhere)
+    assert len(desk.site.answers("spotting")[-1]["points"]) == 3
+    context.close()
+    page.visitor.expected.add("409")
+    put(page, desk, 1, first=5)  # the first browser learns that it has lost the ticket
+    page.wait_for_selector("dialog.lost")
+    page.click("text=Leave it")
+    page.wait_for_selector("dialog.lost", state="detached")
+
+
+def test_leaving_with_unsent_work_warns(desk: Any) -> None:
+    page = desk("spotting")
+    page.wait_for_selector("canvas[data-picture=shown]")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    put(page, desk, 1)  # the draft is not sent yet
+    page.goto(f"{desk.site.address}/work")
+    assert asked == ["beforeunload"]
+    page.goto(f"{desk.site.address}/work/spotting")
+    desk.ticket(page)
+    count(page, 1)
+    page.goto(f"{desk.site.address}/work")  # nothing new: no question
+    assert asked == ["beforeunload"]
+
+
+def test_tickets_fetched_ahead_go_back_when_one_stops(desk: Any, open_site: Callable[..., Any]) -> None:
+    page = desk("spotting")
+    put(page, desk, 1)
+    page.click("text=Stop here")
+    page.wait_for_selector(".badge:text('1 in your hands')")
+    page.click("text=Instance spotting")
+    desk.ticket(page)
+    count(page, 1)
