@@ -90,13 +90,14 @@ export class CanvasView {
 
   paint() {
     const { context, view, size } = this;
+    const begin = performance.now();
     const ratio = devicePixelRatio;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, size.width, size.height);
     this.paintScene(view);
     if (this.magnified && (this.inside || this.keyCursor)) this.paintLens();
     if (this.keyCursor) this.paintCursor();
-    this.canvas.dataset.painted = String(Number(this.canvas.dataset.painted ?? 0) + 1);
+    this.canvas.dataset.paintMs = String(performance.now() - begin);
   }
 
   /** @param {Viewport} view */

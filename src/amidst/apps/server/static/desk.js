@@ -70,6 +70,8 @@ export class Desk {
     /** @type {Record<string, (event: KeyboardEvent) => void>} */
     this.screenKeys = {};
     this.readOnly = true;
+    /** Counts what was on the stage, so that a slow reply knows when it is too late. */
+    this.turn = 0;
     this.zoom = 1;
     this.writing = 0;
     this.submitting = false;
@@ -122,18 +124,22 @@ export class Desk {
     const held = (await listTickets(this.account.account, this.queue.group)).find((one) => !one.sent);
     if (!this.readOnly) return;
     if (!held) return showEmpty(this.frame, "Nothing is open in the other tab.");
-    if (held.id === this.held?.id && this.mounted) {
-      this.history = await this.read(held);
-      this.mounted.update(current(this.history));
-    } else await this.show(held);
+    if (held.id !== this.held?.id || !this.mounted) return this.show(held);
+    const { turn } = this;
+    const history = await this.read(held);
+    if (turn !== this.turn) return;
+    this.history = history;
+    this.mounted.update(current(history));
   }
 
   // --- a ticket on the stage -------------------------------------------------------------------------------
 
   async showNext() {
     this.clear();
+    const { turn } = this;
     try {
       const held = await this.queue.current();
+      if (turn !== this.turn) return;
       if (held) {
         await this.show(held);
         void this.queue.fill().catch(() => {});
@@ -156,8 +162,11 @@ export class Desk {
   /** @param {Held} held */
   async show(held) {
     this.clear();
+    const { turn } = this;
+    const history = await this.read(held);
+    if (turn !== this.turn) return; // something else is shown meanwhile
     this.held = held;
-    this.history = await this.read(held);
+    this.history = history;
     const desk = this.offer(held);
     this.offered = desk;
     if (!this.readOnly) this.record({ kind: "open", at: Date.now() });
@@ -207,6 +216,7 @@ export class Desk {
 
   clear() {
     clearTimeout(this.retry);
+    this.turn += 1;
     this.mounted?.destroy();
     this.mounted = this.held = this.history = this.offered = null;
     this.screenKeys = {};

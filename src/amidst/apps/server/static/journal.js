@@ -10,11 +10,39 @@
 
 const NAME = "amidst";
 
+const TRIES = 3;
+const PAUSE_MS = 500;
+
 /** @type {Promise<IDBDatabase> | null} */
 let opened = null;
 
 function database() {
-  opened ??= new Promise((resolve, reject) => {
+  opened ??= open().catch((error) => {
+    opened = null; // the next try may succeed
+    throw new Error(`this browser cannot keep your work: ${error.message}`);
+  });
+  return opened;
+}
+
+/** A database that a crash has damaged is made anew; the server's drafts are seconds behind. */
+async function open() {
+  for (let left = TRIES; left > 0; left -= 1) {
+    try {
+      return await openOnce();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+  await new Promise((resolve) => {
+    const request = indexedDB.deleteDatabase(NAME);
+    request.onsuccess = request.onerror = request.onblocked = resolve;
+  });
+  return openOnce();
+}
+
+/** @returns {Promise<IDBDatabase>} */
+function openOnce() {
+  return new Promise((resolve, reject) => {
     const opening = indexedDB.open(NAME, 1);
     opening.onupgradeneeded = () => {
       const made = opening.result;
@@ -28,7 +56,6 @@ function database() {
     };
     opening.onerror = () => reject(opening.error);
   });
-  return opened;
 }
 
 /**
