@@ -1,0 +1,134 @@
+"""`amidst leaderboard` as people use it: from a file of annotations to the score of the real detections."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amidst.apps.cli.root import run as type_command
+
+Run = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A benchmark of coco_mini val behind the real command. first: the first organiser's link."""
+
+    folder: Path
+    url: str
+    first: str
+
+
+@pytest.fixture(scope="module")
+def truth(shared_data: Path) -> Path:
+    return shared_data / "coco_mini" / "annotations" / "instances_val2017_mini.json"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, truth: Path) -> Iterator[Served]:
+    root = tmp_path_factory.mktemp("served")
+    made = ["init", str(root / "board"), "--ann", str(truth), "--name", "COCO mini", "--phase", "all:1"]
+    assert type_command(["leaderboard", *made]) == 0
+    words = [sys.executable, "-m", "amidst", "leaderboard", "serve", str(root / "board"), "--port", "0"]
+    with (root / "log").open("w") as log:
+        process = subprocess.Popen(words, stderr=log)
+        end = time.monotonic() + 120
+        while not (found := re.search(r"(http://\S+)/enter#\S{32}", (root / "log").read_text())):
+            assert process.poll() is None, (root / "log").read_text()
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        yield Served(root / "board", found[1], found[0])
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+
+@pytest.fixture
+def run(amidst: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A command of the group, typed in an empty folder by somebody without a token."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("AMIDST_TOKEN", raising=False)
+    return lambda *words: amidst("leaderboard", *words)
+
+
+@pytest.fixture(scope="module")
+def organiser(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The token of the first organiser."""
+    file = tmp_path_factory.mktemp("organiser") / "token"
+    words = ["enter", served.first, "--name", "Olga", "--token-file", str(file)]
+    assert type_command(["leaderboard", *words]) == 0
+    return file
+
+
+def test_the_tutorial(
+    run: Run,
+    served: Served,
+    organiser: Path,
+    shared_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """docs/leaderboard.md, step by step, with the numbers of pycocotools at its end."""
+    url = served.url
+    invited = run("invite", url, "Team A", "--token-file", organiser)
+    link = invited.out.strip()
+    assert link.startswith(f"{url}/enter#"), invited.err
+    assert run("enter", link, "--name", "Ann").code == 0
+    token = tmp_path / ".config" / "amidst" / "leaderboard-token"
+    assert token.stat().st_mode & 0o077 == 0
+    file = shared_data / "detections" / "yolox_nano_coco_mini_val2017_bbox_results.json"
+    expected = json.loads(next(file.parent.glob("*expected*")).read_text())["stats"]
+    sent = run("submit", url, file, "--phase", "all", "--method", "YOLOX-Nano", "--json")
+    assert sent.code == 0, sent.err
+    assert list(sent.json["numbers"].values()) == [round(value, 3) for value in expected]
+    monkeypatch.setenv("AMIDST_TOKEN", token.read_text().strip())
+    token.unlink()
+    assert run("submit", url, file, "--phase", "all", "--json").json["id"] == sent.json["id"]
+    status = run("status", url, "--json").json
+    assert (status["team"], len(status["submissions"]), status["left"]["all"]["today"]) == ("Team A", 1, 4)
+    assert "ap 0.286" in run("status", url).out
+    (exact,) = run("export", served.folder, "--exact").json["phases"]["all"]["submissions"]
+    assert list(exact["numbers"].values()) == pytest.approx(expected, abs=1e-9)
+    assert run("export", served.folder, "--phase", "all", "-o", "t.csv").code == 0
+    assert (tmp_path / "t.csv").read_text().splitlines()[1].startswith("1,Team A,1,YOLOX-Nano,")
+    assert "206" in run("phases", served.folder).out
+
+
+def test_findings_end_with_1_and_wrong_calls_with_2(
+    run: Run, served: Served, organiser: Path, tmp_path: Path
+) -> None:
+    url, wrong = served.url, tmp_path / "wrong.json"
+    link = run("invite", url, "B", "--token-file", organiser).out.strip()
+    assert run("enter", link, "--name", "Bob").code == 0
+    wrong.write_text('[{"image_id": 139, "category_id": 1, "bbox": [0, 0, 1, 1]}]')
+    refused = run("submit", url, wrong, "--phase", "all")
+    assert (refused.code, refused.out) == (1, "")
+    assert "wrong.json: detection at index 0" in refused.err
+    assert "[missing-field]" in refused.err
+    assert run("submit", url, wrong, "--phase", "none").code == 1
+    assert run("submit", url, tmp_path / "no.json", "--phase", "all").code == 2
+    assert run("submit", url, wrong, "--phase", "all", "--token-file", "none").code == 2
+    assert run("submit", "ftp://x", wrong, "--phase", "all").code == 2
+    assert run("enter", link, "--name", "Bob").code == 1  # used up
+
+
+def test_a_benchmark_is_made_whole_or_not_at_all(run: Run, truth: Path, tmp_path: Path) -> None:
+    made = run("init", "board", "--ann", truth, "--name", "x", "--phase", "dev:0.5", "--phase", "final:0.5")
+    assert made.code == 0
+    assert "scores for organisers alone" in made.err
+    assert run("init", "board", "--ann", truth, "--name", "again").code == 2
+    assert (tmp_path / "board" / "benchmark.db").exists()
+    for words in (("--phase", "a:0.5"), ("--phase", "a"), ("--set", "tie=none"), ("--set", "uploads.x=1")):
+        assert run("init", "other", "--ann", truth, "--name", "x", *words).code == 2
+        assert not (tmp_path / "other").exists() or list((tmp_path / "other").iterdir()) == []
+    assert run("status", "http://127.0.0.1:9").code == 2
