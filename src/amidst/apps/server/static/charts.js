@@ -145,7 +145,7 @@ function entry(text, colour) {
  */
 export function activityPlot(hours, now) {
   const stages = [...new Set(hours.map((one) => one.stage))];
-  const last = Math.floor(now / HOUR);
+  const last = Math.max(Math.floor(now / HOUR), ...hours.map((one) => Math.floor(one.at / HOUR)));
   const first = Math.min(last - 23, ...hours.map((one) => Math.floor(one.at / HOUR)));
   const bars = last - first + 1;
   const [left, top, width, height] = [44, 8, 1000, 130];

@@ -48,17 +48,17 @@ def demo() -> Iterator[Demo]:
         command = [sys.executable, "-c", "from amidst.apps.cli import main; main()", "crowd", "demo"]
         environment = {**os.environ, "TMPDIR": folder, "PYTHONUNBUFFERED": "1"}
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
         )
-        assert process.stdout is not None
+        assert process.stderr is not None
         printed = ""
         while "/work/category_votes" not in printed and process.poll() is None:
-            printed += process.stdout.readline()
+            printed += process.stderr.readline()
         running = Demo(process, printed, Path(folder))
         yield running
         process.send_signal(signal.SIGINT)
         process.wait(30)
-        process.stdout.close()
+        process.stderr.close()
         assert process.returncode == 0
         assert list(Path(folder).iterdir()) == []  # nothing is left behind
 

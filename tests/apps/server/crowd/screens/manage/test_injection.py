@@ -19,6 +19,7 @@ from sqlalchemy import select, update
 
 from amidst.apps.server.accounts import AccountsConfig
 from amidst.apps.server.crowd.app import make_accounts
+from amidst.apps.server.media import MediaStore
 from amidst.crowd import engine
 from amidst.crowd.bodies import Client
 from amidst.crowd.campaigns import NewCategory, NewImage
@@ -69,7 +70,7 @@ def now() -> int:
 
 
 @pytest.fixture(scope="module")
-def poisoned(site: Any, tmp_path_factory: pytest.TempPathFactory) -> int:
+def poisoned(site: Any, template: Any, tmp_path_factory: pytest.TempPathFactory) -> int:
     """Writes them everywhere; a worker whose captions hold them all."""
     accounts = make_accounts(now, AccountsConfig())
 
@@ -98,7 +99,7 @@ def poisoned(site: Any, tmp_path_factory: pytest.TempPathFactory) -> int:
     write_captions(site, people)
     for payload in PAYLOADS:
         site.run(engine.void(site.store, people[2], None, payload, payload, now()))
-    add_exif(site, tmp_path_factory.mktemp("exif"))
+    add_exif(site, MediaStore(template.folder / "media"), tmp_path_factory.mktemp("exif"))
     return people[0]
 
 
@@ -121,7 +122,7 @@ def write_captions(site: Any, people: list[int]) -> None:
         site.run(site.store.write(poison))
 
 
-def add_exif(site: Any, folder: Path) -> None:
+def add_exif(site: Any, media: MediaStore, folder: Path) -> None:
     """A photograph with a script in its metadata, among the images to label; what is served has none."""
     exif = PillowImage.Exif()
     exif[0x010E] = "".join(PAYLOADS)  # ImageDescription
@@ -129,11 +130,12 @@ def add_exif(site: Any, folder: Path) -> None:
     path = folder / "exif.jpg"
     PillowImage.new("RGB", (64, 48), "orange").save(path, exif=exif)
     assert b"<script>" in path.read_bytes()
-    media = next(route.endpoint.__self__.media for route in site.app.routes if "/media/" in route.path)
     stored = media.add(path)
     new = NewImage(f"{PAYLOADS[0]}.jpg", 64, 48, stored.sha256)
     (key,) = site.run(engine.add_images(site.store, [new], now()))
-    served = media.find(stored.sha256, "original-upright").read_bytes()
+    found = media.find(stored.sha256, "original-upright")
+    assert found is not None
+    served = found.read_bytes()
     assert b"script" not in served
     assert not PillowImage.open(BytesIO(served)).getexif()
     assert key > 0
