@@ -1,0 +1,183 @@
+"""The pictures of docs/labelling.md: every screen of `amidst crowd demo`, in a real Chromium.
+
+    python tools/make_screenshots.py [NAME ...]        # docs/images/crowd/NAME.webp, all by default
+
+The photographs are those of the bundled sample; src/amidst/data/sample/ATTRIBUTION.md names their sources.
+"""
+
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from amidst.apps.cli import crowd_campaigns
+from amidst.apps.cli.crowd_campaigns import Place, opened
+from amidst.apps.cli.demo_campaign import Entrances, make_demo
+from amidst.apps.server.background import background
+from amidst.apps.server.crowd.app import ServerConfig, create_app
+from amidst.apps.server.installation import load_secrets
+
+OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "crowd"
+CHROMIUM = os.environ.get("AMIDST_CHROMIUM", "/usr/bin/chromium")
+VIEW: Any = {"width": 1280, "height": 760}
+QUALITY = 78
+WAIT_MS = 120_000
+MANAGE = {
+    "overview": "",
+    "workers": "/workers",
+    "worker": "/worker#1",
+    "voids": "/voids#10",
+    "golds": "/golds",
+    "decisions": "/decisions#cell/1",
+    "people": "/people",
+    "settings": "/settings",
+    "export": "/export",
+    "audit": "/audit",
+}
+
+
+def main() -> None:
+    """Makes the demo in a temporary folder and photographs it."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        entrances = make_demo(place, crowd_campaigns.now(), print)
+
+        @asynccontextmanager
+        async def opening() -> AsyncIterator[FastAPI]:
+            async with opened(place) as store:
+                secrets = load_secrets(place.folder)
+                yield create_app(store, place.media, crowd_campaigns.now, secrets, ServerConfig())
+
+        with background(opening) as server, sync_playwright() as playwright:
+            address = "http://{}:{}".format(*server.address)
+            root = ["--no-sandbox"] if os.geteuid() == 0 else []
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=root)
+            photograph(browser, address, entrances, sys.argv[1:] or [*ACTS, "work", *MANAGE])
+            browser.close()
+
+
+def photograph(browser: Browser, address: str, entrances: Entrances, names: list[str]) -> None:
+    """All pages; the worker's first, so that the manager's show what was done."""
+    guest = enter(browser, address, entrances.expert, "light")
+    for stage, act in ((stage, act) for stage, act in ACTS.items() if stage in names):
+        page = guest.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.goto(f"{address}/work/{stage}")
+        page.wait_for_selector(".stage[data-ready]")
+        page.wait_for_load_state("networkidle")
+        act(page)
+        page.wait_for_timeout(400)
+        save(page, stage)
+        page.close()
+    if "work" in names:
+        page = enter(browser, address, entrances.worker, "dark").new_page()
+        page.goto(f"{address}/work")
+        page.wait_for_selector("a.card", timeout=WAIT_MS)
+        save(page, "work")
+    manager = enter(browser, address, entrances.manager, "light")
+    for name, path in ((name, path) for name, path in MANAGE.items() if name in names):
+        page = manager.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.goto(f"{address}/manage{path}")
+        page.wait_for_selector(".ready")
+        if name == "voids":
+            page.click("text=See what it would do")
+            page.wait_for_selector("[aria-label=Effect]")
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(400)
+        save(page, name)
+        page.close()
+
+
+def enter(browser: Browser, address: str, token: str, theme: Any) -> BrowserContext:
+    """Somebody who has come in by a link."""
+    context = browser.new_context(viewport=VIEW, color_scheme=theme)
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(f"{address}/enter#{token}")
+    page.fill("input[name=display]", "Guest")
+    page.click("button.primary")
+    page.wait_for_url(re.compile("/(manage|work)$"))
+    page.close()
+    return context
+
+
+def save(page: Page, name: str) -> None:
+    """A screenshot as WebP."""
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    path = OUT / f"{name.replace('_', '-')}.webp"
+    picture.convert("RGB").save(path, "WEBP", quality=QUALITY, method=6)
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def mark_tiles(page: Page) -> None:
+    """Marks two pictures of a grid."""
+    for place in (1, 6):
+        page.locator(".tile").nth(place).click()
+
+
+def place_crosses(page: Page) -> None:
+    """Two crosses on the canvas."""
+    click_share(page, 0.42, 0.5)
+    click_share(page, 0.58, 0.55)
+
+
+def draw_outline(page: Page) -> None:
+    """An outline of a few vertices, not finished."""
+    for x, y in ((0.42, 0.35), (0.5, 0.3), (0.57, 0.4), (0.56, 0.6), (0.47, 0.66)):
+        click_share(page, x, y)
+
+
+def paint(page: Page) -> None:
+    """A stroke of the brush."""
+    box = page.locator("canvas.view").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.35 * box["width"], box["y"] + 0.6 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.62 * box["height"], steps=12)
+    page.mouse.up()
+
+
+def write_caption(page: Page) -> None:
+    """A sentence."""
+    page.fill("textarea", "Two elephants walk slowly through tall grass while somebody watches from a wall.")
+
+
+def click_share(page: Page, x: float, y: float) -> None:
+    """A click at a share of the canvas."""
+    box = page.locator("canvas.view").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+
+def nothing(page: Page) -> None:
+    """As it comes."""
+
+
+ACTS = {
+    "category_votes": nothing,
+    "image_filter": mark_tiles,
+    "labelling": nothing,
+    "spotting": place_crosses,
+    "segmentation": draw_outline,
+    "verification": mark_tiles,
+    "crowd_regions": paint,
+    "captions": write_caption,
+}
+
+if __name__ == "__main__":
+    main()
