@@ -34,6 +34,7 @@ OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "crowd"
 CHROMIUM = os.environ.get("AMIDST_CHROMIUM", "/usr/bin/chromium")
 VIEW: Any = {"width": 1280, "height": 760}
 QUALITY = 78
+HEIGHTS = {"overview": 1100, "workers": 1420, "worker": 1500}  # of the pages that are worth more than a window
 WAIT_MS = 120_000
 MANAGE = {
     "overview": "",
@@ -91,6 +92,7 @@ def photograph(browser: Browser, address: str, entrances: Entrances, names: list
     manager = enter(browser, address, entrances.manager, "light")
     for name, path in ((name, path) for name, path in MANAGE.items() if name in names):
         page = manager.new_page()
+        page.set_viewport_size({**VIEW, "height": HEIGHTS.get(name, VIEW["height"])})
         page.set_default_timeout(WAIT_MS)
         page.goto(f"{address}/manage{path}")
         page.wait_for_selector(".ready")
@@ -132,8 +134,8 @@ def mark_tiles(page: Page) -> None:
 
 def place_crosses(page: Page) -> None:
     """Two crosses on the canvas."""
-    click_share(page, 0.42, 0.5)
-    click_share(page, 0.58, 0.55)
+    click_share(page, 0.42, 0.62)
+    click_share(page, 0.6, 0.7)
 
 
 def draw_outline(page: Page) -> None:
@@ -154,7 +156,7 @@ def paint(page: Page) -> None:
 
 def write_caption(page: Page) -> None:
     """A sentence."""
-    page.fill("textarea", "Two elephants walk slowly through tall grass while somebody watches from a wall.")
+    page.fill("textarea", "A bearded man in a white shirt and a green tie looks up and smiles in a hall full of people.")
 
 
 def click_share(page: Page, x: float, y: float) -> None:

@@ -78,7 +78,7 @@ GROUPS: tuple[tuple[tuple[int, ...], tuple[Stages, ...]], ...] = (  # photograph
     ((458756, 41888, 129648), (LABEL,)),
     ((119828, 360461, 415748, 252219), ()),
 )
-SPAMMED = 1  # the group in which one worker marks at random
+SPAMMED = 1  # the group in which one worker never sees anything
 CANDIDATES = (30, 72, 73, 89, 165, 308, 360, 436, 529, 107438, 173350, 213148, 253956, 358083, 401416, 425988)
 ICONIC = (208901, 525891, 629, 626, 194)
 NOT_ICONIC = (790, 212679, 183709, 303818, 174375)
@@ -179,14 +179,14 @@ class _History:
                     await engine.add_gold_mask(self._store, key, thing.category_id, thing.mask, source="COCO")
 
     async def _seats(self) -> list[Seat]:
-        """An expert, the workers, and last the one who marks at random."""
+        """An expert, the workers, and last one who never sees anything."""
         (expert,) = make_workers(SEED + 1, 1, self._categories, EXPERTS)
         workers = make_workers(SEED, len(NAMES), self._categories, MODEL)
         seats = [await self._seat(expert, "Noor", "expert", EVERYTHING)]
         for number, (one, name) in enumerate(zip(workers, NAMES, strict=True)):
             stages = EVERYTHING if number < DRAWERS else NO_DRAWING
             seats.append(await self._seat(one, name, "worker", stages))
-        return [*seats, await self._seat(replace(workers[0], habit="random"), "Zed", "worker", LABEL)]
+        return [*seats, await self._seat(replace(workers[0], habit="nothing"), "Zed", "worker", LABEL)]
 
     async def _seat(self, worker: SimulatedWorker, name: str, role: Role, stages: Stages) -> Seat:
         account = await self._write(lambda c: self._accounts.create(c, name, role))
