@@ -109,6 +109,11 @@ def nothing_there() -> Callable[[Any], Any]:
     return nothing
 
 
+@pytest.fixture(scope="session", name="labels")
+def labels_of() -> Callable[..., Any]:
+    return labels
+
+
 @pytest.fixture(scope="session")
 def world() -> World:
     return generate_world(3, IMAGES)
