@@ -12,12 +12,12 @@ from amidst.apps.server.limits import MICRO
 
 @pytest.fixture(scope="module")
 def site(open_site: Callable[..., Any], labels: Any) -> Any:
-    """ "many" names two categories on two images, "few" one of them, "expert" both."""
+    """ "many" and "expert" name two categories on each of the four images, "few" one of them."""
     site = open_site()
     for name in ("many", "few"):
         site.come(name)
     for name, number in (("many", 2), ("few", 1), ("expert", 2)):
-        for place in range(2):
+        for place in range(4):
             ticket = site.lease(name)
             ids = [one["id"] for panel in ticket["task"]["panels"] for one in panel["categories"]]
             body = labels(ticket, ids[0], (5.0, 5.0))
@@ -44,7 +44,7 @@ def test_figures_of_everybody(site: Any) -> None:
     assert found["expert"]["expert"] is True
     assert found["few"]["pace"] == pytest.approx(10 / (50 / 3))
     assert found["few"]["stages"]["labelling"]["seconds"] == 10
-    assert found["few"]["hours"] == pytest.approx(20 / 3600)
+    assert found["few"]["hours"] == pytest.approx(40 / 3600)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_columns_and_numbers_are_on_a_white_list(site: Any, query: str) -> None:
 def test_one_worker_and_the_work(site: Any) -> None:
     account = site.accounts["many"]
     found = site.get("manager", f"/api/workers/{account}").json()
-    assert (found["role"], found["worker"]["answers"]) == ("worker", 2)
+    assert (found["role"], found["worker"]["answers"]) == ("worker", 4)
     page = site.get("manager", f"/api/workers/{account}/answers?limit=1").json()
     (one,) = page["answers"]
     assert (one["stage"], one["status"], one["seconds"], one["void"]) == ("labelling", "accepted", 20, None)
@@ -86,7 +86,7 @@ def test_one_worker_and_the_work(site: Any) -> None:
     picture = page["media"][str(one["task"]["image"]["id"])]
     assert site.client.get(f"{picture['base']}/256?{picture['access']}").status_code == 200
     older = site.get("manager", f"/api/workers/{account}/answers?before={one['id']}").json()["answers"]
-    assert [row["id"] < one["id"] for row in older] == [True]
+    assert [row["id"] < one["id"] for row in older] == [True] * 3
     assert site.get("manager", f"/api/workers/{account}/answers?stage=captions").json()["answers"] == []
     assert site.get("manager", "/api/workers/999999").status_code == 404
     assert site.get("manager", "/api/workers/999999/answers").status_code == 404
@@ -112,7 +112,7 @@ def test_the_overview_counts_what_is_left(site: Any) -> None:
     assert labelling["waiting"] + labelling["answers"] == 4 * 8
     assert found["progress"]["workers"] == len(site.accounts)
     hours = site.get("viewer", "/api/activity").json()["hours"]
-    assert sum(one["answers"] for one in hours) == 6
+    assert sum(one["answers"] for one in hours) == 12
 
 
 def test_a_paused_campaign_hands_nothing_out(site: Any) -> None:
@@ -127,12 +127,12 @@ def test_a_paused_campaign_hands_nothing_out(site: Any) -> None:
 def test_voids_are_listed_with_their_cost(site: Any) -> None:
     body = {"worker": site.accounts["few"], "stage": None}
     preview = site.post("manager", "/api/voids/preview", body).json()
-    assert preview["judgements"] == {"labelling": 2}
+    assert preview["judgements"] == {"labelling": 4}
     assert preview["hours"] > 0
     made = site.post("manager", "/api/voids", {**body, "reason": "a test"}).json()
     (listed,) = site.get("manager", "/api/voids").json()
-    assert (listed["id"], listed["answers"], listed["reverted_at"]) == (made["void_id"], 2, None)
-    assert rows(site)["few"]["voided"] == 2
+    assert (listed["id"], listed["answers"], listed["reverted_at"]) == (made["void_id"], 4, None)
+    assert rows(site)["few"]["voided"] == 4
     answers = site.get("manager", f"/api/workers/{body['worker']}/answers").json()["answers"]
     assert {one["void"] for one in answers} == {made["void_id"]}
     assert site.post("manager", f"/api/voids/{made['void_id']}/revert").json()["judgements"] == {

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[5]
+ROOT = Path(__file__).resolve().parents[6]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 WAIT_MS = 60_000  # an upper bound for slow machines; nothing waits this long by design
 

@@ -46,7 +46,9 @@ def test_workers_are_sorted_and_searched_by_the_server(manager: Any) -> None:
     assert shown == sorted(shown)
     assert len(shown) >= 8
     page.fill("input[type=search]", "zed")
-    page.wait_for_function("document.querySelectorAll('section[aria-label=Workers] tbody tr').length === 1")
+    page.wait_for_function(
+        "() => document.querySelectorAll('section[aria-label=Workers] tbody tr').length === 1"
+    )
     assert "below the line" in table.inner_text()
     assert page.locator("svg.chart circle.disc").count() > 1
     assert page.locator("svg.chart polyline").count() == 2
@@ -58,10 +60,10 @@ def test_one_workers_work_is_shown_answer_by_answer(manager: Any) -> None:
     page.wait_for_selector(".ready article")
     first = page.locator(ONE).count()
     page.click("text=Show earlier answers")
-    page.wait_for_function(f"document.querySelectorAll('article').length > {first}")
+    page.wait_for_function(f"() => document.querySelectorAll('article').length > {first}")
     page.select_option("section[aria-label^='The work'] select", "segmentation")
     page.wait_for_function(
-        "[...document.querySelectorAll('article strong')].every(e => e.textContent.endsWith('segmentation'))"
+        "() => [...document.querySelectorAll('article strong')].every(e => e.textContent.endsWith('segmentation'))"
     )
     page.wait_for_function(
         """() => { const canvas = document.querySelector("article canvas");
@@ -84,7 +86,7 @@ def test_voiding_is_previewed_done_and_taken_back_without_a_trace_in_the_export(
     page.wait_for_selector("text=are void")
     assert manager.ask("/api/progress")["masks"] != accepted
     assert manager.ask("/api/export") != before
-    page.click("text=Take back")
+    page.click("button:text-is('Take back')")
     page.wait_for_selector("text=count again")
     assert manager.ask("/api/export") == before
     assert manager.ask("/api/doctor") == []
