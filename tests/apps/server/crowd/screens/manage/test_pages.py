@@ -63,7 +63,8 @@ def test_one_workers_work_is_shown_answer_by_answer(manager: Any) -> None:
     page.wait_for_function(f"() => document.querySelectorAll('article').length > {first}")
     page.select_option("section[aria-label^='The work'] select", "segmentation")
     page.wait_for_function(
-        "() => [...document.querySelectorAll('article strong')].every(e => e.textContent.endsWith('segmentation'))"
+        """() => [...document.querySelectorAll("article strong")]
+                 .every(one => one.textContent === "Instance segmentation")"""
     )
     page.wait_for_function(
         """() => { const canvas = document.querySelector("article canvas");
