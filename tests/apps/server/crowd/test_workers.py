@@ -51,7 +51,7 @@ def test_figures_of_everybody(site: Any) -> None:
     ("query", "first"),
     [
         ("?sort=recall", "few"),
-        ("?sort=hours&descending=true", "many"),
+        ("?sort=hours&descending=true", "expert"),
         ("?sort=display&descending=true", "worker"),
         ("?search=FEW", "few"),
         ("?sort=id&offset=2&limit=1", "expert"),
