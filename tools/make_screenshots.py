@@ -34,7 +34,7 @@ OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "crowd"
 CHROMIUM = os.environ.get("AMIDST_CHROMIUM", "/usr/bin/chromium")
 VIEW: Any = {"width": 1280, "height": 760}
 QUALITY = 78
-HEIGHTS = {"overview": 1100, "workers": 1420, "worker": 1500}  # of the pages that are worth more than a window
+HEIGHTS = {"overview": 1100, "workers": 1420, "worker": 1500}  # of long pages
 WAIT_MS = 120_000
 MANAGE = {
     "overview": "",
@@ -156,7 +156,7 @@ def paint(page: Page) -> None:
 
 def write_caption(page: Page) -> None:
     """A sentence."""
-    page.fill("textarea", "A bearded man in a white shirt and a green tie looks up and smiles in a hall full of people.")
+    page.fill("textarea", "A bearded man in a white shirt and a green tie looks up and smiles in a hall.")
 
 
 def click_share(page: Page, x: float, y: float) -> None:
