@@ -2,7 +2,7 @@
 
     python benchmarks/crowd_http.py load        # 200 workers at 10 s a task, then without a pause
     python benchmarks/crowd_http.py kill        # 100 x kill -9 over 20,000 submits
-    python benchmarks/crowd_http.py kill --database-url postgresql://postgres@127.0.0.1/empty
+    python benchmarks/crowd_http.py kill --processes 2 --database-url postgresql://postgres@127.0.0.1/empty
 
 load: each worker has a connection of its own, leases a ticket of the labelling stage, waits, submits it, and
 begins again; the latencies are those of the clients, which share the machine with the server. Goals: p95 <=
@@ -11,7 +11,8 @@ error.
 
 kill: the server is killed at random instants and started again; a client whose request failed repeats it with
 the same idempotency key until it has a reply. Afterwards the answers in the database are held against the
-receipts: every one is there, once, under its number, and there is none without a receipt.
+receipts: every one is there, once, under its number, and there is none without a receipt. Of several
+processes on one PostgreSQL database one is killed at a time; each client stays with its own.
 
 The campaign has rows and no pictures: what is measured is the queue, not the disk that pictures lie on.
 """
@@ -26,7 +27,7 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -190,14 +191,15 @@ async def some_ticket(one: Connection, promises: Promises) -> dict[str, Any] | N
     return dict(found["ticket"])
 
 
-async def kill_often(server: Server, kills: int, promises: Promises, seed: int) -> list[float]:
-    """Kill the server at instants spread over the work; the seconds of each new start."""
+async def kill_often(servers: Sequence[Server], kills: int, promises: Promises, seed: int) -> list[float]:
+    """Kill one of the servers at instants spread over the work; the seconds of each new start."""
     chance, starts = random.Random(seed), []
     marks = sorted(chance.randrange(promises.wanted) for _ in range(kills))
     for mark in marks:
         while len(promises.receipts) < mark:
             await asyncio.sleep(0.002)
         await asyncio.sleep(chance.uniform(0, 0.02))
+        server = chance.choice(servers)
         server.kill()
         starts.append(await asyncio.to_thread(server.start))
     return starts
@@ -217,17 +219,23 @@ async def stored_answers(folder: Path, database_url: str) -> list[tuple[str, int
 
 
 def run_kill(
-    folder: Path, database_url: str, kills: int, submits: int, workers: int, seed: int
+    folder: Path, database_url: str, kills: int, submits: int, workers: int, seed: int, processes: int = 1
 ) -> timing.Row:
     """Raises RuntimeError when a promise was broken."""
     asyncio.run(make_campaign(folder, database_url, submits // 8 + 8 * workers))
-    server, promises = Server(folder, database_url), Promises(submits)
-    server.start()
+    servers, promises = [Server(folder, database_url) for _ in range(processes)], Promises(submits)
+    servers[0].start()
 
     async def work() -> list[float]:
-        connections = await come_in(server, workers)
+        connections = await come_in(servers[0], workers)
+        for server in servers[1:]:
+            server.link = servers[0].link  # used up: what the others print is "serving" alone
+            await asyncio.to_thread(server.start)
+        for number, one in enumerate(connections):
+            one.close()
+            one.port = servers[number % processes].port
         crowd = asyncio.gather(*(work_on(one, n, promises) for n, one in enumerate(connections)))
-        starts = await kill_often(server, kills, promises, seed)
+        starts = await kill_often(servers, kills, promises, seed)
         await crowd
         for one in connections:
             one.close()
@@ -237,7 +245,9 @@ def run_kill(
     try:
         starts = asyncio.run(work())
     finally:
-        server.stop()
+        for server in servers:
+            if server.process is not None:
+                server.stop()
     took = time.monotonic() - begin
     stored = asyncio.run(stored_answers(folder, database_url))
     lost = set(promises.receipts.items()) - set(stored)
@@ -248,6 +258,7 @@ def run_kill(
     return {
         "name": "kill -9",
         "database": kind(database_url),
+        "processes": processes,
         "kills": kills,
         "submits": len(promises.receipts),
         "lost": 0,
@@ -274,6 +285,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--think", type=float, default=10)
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--processes", type=int, default=1, help="servers of kill, on PostgreSQL")
     parser.add_argument("--submits", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--database-url", default="", help="an empty PostgreSQL database; load: and URL2")
@@ -286,7 +298,8 @@ def main() -> None:
             rows = run_load(folder, url, workers, given.seconds, given.think)
         else:
             workers = given.workers or 20
-            rows = [run_kill(folder, given.database_url, given.kills, given.submits, workers, given.seed)]
+            url, processes = given.database_url, given.processes
+            rows = [run_kill(folder, url, given.kills, given.submits, workers, given.seed, processes)]
     timing.show(rows)
     suffix = "_postgresql" if given.database_url else ""
     output = given.output or RESULTS / f"crowd_{given.what}{suffix}.json"
