@@ -8,8 +8,9 @@ that met a deadlock or a unique violation in a race is repeated.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
@@ -25,6 +26,13 @@ Work = Callable[[Connection], T]
 ATTEMPTS = 10
 REPEAT = {"40001", "40P01", "23505"}  # serialization failure, deadlock, unique violation
 UNAVAILABLE = ("08", "53", "57", "58", "25006")  # connection, resources, operator, system, read-only
+
+
+class Step(Protocol):
+    """A part of a transaction."""
+
+    async def __call__(self, fn: Callable[[Connection], T], /) -> T:
+        """Runs it; what it returns."""
 
 
 class PostgresStore:
@@ -60,6 +68,17 @@ class PostgresStore:
     async def read(self, work: Work[T]) -> T:
         """Runs a transaction that reads. Raises as `write`."""
         return await self.write(work)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Step]:
+        """One transaction in several steps, `await step(work)`, which is not repeated. Raises as `write`."""
+        try:
+            async with self._engine.begin() as connection:
+                yield connection.run_sync
+        except DBAPIError as error:
+            raise self._translated(error) from error
+        except (OSError, PoolTimeout, TimeoutError) as error:
+            raise StoreUnavailable(f"{self._name}: {error}; try again") from error
 
     async def close(self) -> None:
         """Returns all connections."""

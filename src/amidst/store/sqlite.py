@@ -40,7 +40,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, read_only: bool = False, durable: bool = True) -> None:
         self._path, self._read_only = path, read_only
-        self._lock = None if read_only else _lock(path)
+        self._lock = None if read_only else lock_file(path)
         self._writer = _engine(path, "BEGIN IMMEDIATE", durable)
         self._reader = _engine(path, "BEGIN", durable)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
@@ -190,7 +190,7 @@ def _engine(path: Path, begin: str, durable: bool) -> Engine:
     return engine
 
 
-def _lock(path: Path) -> int:
+def lock_file(path: Path) -> int:
     """An open file, locked for this process. Raises UsageError if another one has it."""
     beside = path.with_name(path.name + ".lock")
     try:

@@ -157,19 +157,24 @@ def test_a_folder_without_a_campaign(tmp_path: Path, capsys: Any) -> None:
 
 
 @contextmanager
-def served(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
-    """A real server in a process of its own: the process, its port, the first manager's link."""
+def served(
+    folder: Path, *words: str, entered: bool = False
+) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
+    """A real server in a process of its own: the process, its port, the first manager's link, which is not
+    printed when that one has entered.
+    """
     command = [sys.executable, "-m", "amidst", "crowd", "serve", str(folder), "--port", "0", *words]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
-        said = process.stderr.readline() + process.stderr.readline()
+        said = process.stderr.readline() + ("" if entered else process.stderr.readline())
         port = re.search(r"127\.0\.0\.1:(\d+)", said)
         assert port, said
         yield process, int(port[1]), said.rpartition("#")[2].strip()
     finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
         process.stderr.close()
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from amidst.apps.cli import crowd_campaigns, crowd_demo, crowd_simulate
+from amidst.apps.cli import crowd_campaigns, crowd_database, crowd_demo, crowd_simulate
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
 from amidst.apps.cli.crowd_campaigns import Place, opened
 from amidst.apps.cli.crowd_figures import progress_tables
@@ -25,6 +25,9 @@ from amidst.errors import FindingError, UsageError
 app = new_app("Label a dataset with people: the thesis's chain of stages, served to a browser.")
 app.command("simulate")(crowd_simulate.simulate)
 app.command("demo")(crowd_demo.demo)
+app.command("backup")(crowd_database.backup)
+app.command("restore")(crowd_database.restore)
+app.command("migrate-store")(crowd_database.migrate_store)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")]
 DatabaseUrl = Annotated[
