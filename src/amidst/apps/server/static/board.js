@@ -89,17 +89,11 @@ async function showPhase(board, name, place) {
   if (history.length) place.append(element("section", { class: "card form" }, element("h2", {}, `${label(board.main)} over time`), ...plot(history, label(board.main))));
 }
 
-const { main } = await openBoard("Leaderboard");
-main.replaceChildren();
-const content = main.appendChild(element("div", { class: "page" }));
+const { board, content } = await openBoard();
 try {
-  /** @type {Board} */
-  const board = await ask("GET", "/api/board");
-  document.title = `${board.name} · amidst`;
   const place = element("div", { class: "form", "aria-live": "polite" });
   const buttons = board.phases.map(({ name }) => element("button", { type: "button", onclick: () => (location.hash = encodeURIComponent(name)) }, name));
   content.append(
-    element("h2", { class: "large" }, board.name),
     board.description ? element("p", { class: "plain" }, board.description) : "",
     element(
       "div",

@@ -111,7 +111,7 @@ async function organise(board) {
   return [
     element("div", { class: "columns" }, ...board.phases.map(phaseForm)),
     element("section", { class: "card form" }, element("h2", {}, "Teams"), inviteForm(showTeams), teams),
-    element("section", { class: "card form" }, element("h2", {}, "Submissions"), table(["", "Phase", "Team", "State", "Method", label(board.main), "Sent (UTC)", "Reason"], lines)),
+    element("section", { class: "card form" }, element("h2", {}, "Submissions"), table(["No.", "Phase", "Team", "State", "Method", label(board.main), "Sent (UTC)", "Reason"], lines)),
     element(
       "section",
       { class: "card form" },
@@ -122,13 +122,11 @@ async function organise(board) {
   ];
 }
 
-const { account, main } = await openBoard("Organise");
+const { account, board, content } = await openBoard();
 if (!account) location.replace("/enter?to=/organise");
 else {
-  main.replaceChildren();
-  const content = main.appendChild(element("div", { class: "page" }));
   try {
-    content.append(...(await organise(await ask("GET", "/api/board"))));
+    content.append(...(await organise(board)));
   } catch (error) {
     content.append(element("p", { class: "problem", role: "alert" }, words(error)));
   }

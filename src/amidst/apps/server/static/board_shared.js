@@ -1,6 +1,6 @@
 // What the pages of a benchmark share: types, the way they are entered, numbers and times as text.
 
-import { me } from "./api.js";
+import { ask, me } from "./api.js";
 import { element, putHeader } from "./page.js";
 
 /**
@@ -22,15 +22,18 @@ export const OPEN_STATES = ["received", "checking", "queued", "running"];
 const ORGANISERS = ["owner", "manager"];
 
 /**
- * The header for whoever is there; nobody has to be signed in.
- * @param {string} title
+ * The benchmark, and a page of it for whoever is there; nobody has to be signed in.
+ * @returns {Promise<{account: import("./types.js").Account | null, board: Board, content: HTMLElement}>}
  */
-export async function openBoard(title) {
-  const account = await me();
+export async function openBoard() {
+  const [account, board] = await Promise.all([me(), /** @type {Promise<Board>} */ (ask("GET", "/api/board"))]);
   const nav = [{ href: "/", text: "Leaderboard" }];
   if (account) nav.push({ href: "/submissions", text: "Submissions" });
   if (account && ORGANISERS.includes(account.role)) nav.push({ href: "/organise", text: "Organise" });
-  return { account, ...putHeader({ title, nav, account }) };
+  const { main } = putHeader({ title: board.name, nav, account });
+  const content = element("div", { class: "page" });
+  main.replaceChildren(content);
+  return { account, board, content };
 }
 
 const LABELS = [

@@ -131,7 +131,7 @@ class Submissions {
   /** @param {Submission[]} submissions */
   table(submissions) {
     if (!submissions.length) return element("p", { class: "hint" }, "None yet.");
-    const head = ["", "Phase", "State", "Method", label(this.board.main), "Sent (UTC)", "File", ""];
+    const head = ["No.", "Phase", "State", "Method", label(this.board.main), "Sent (UTC)", "File", "Actions"];
     const rows = submissions.map((one) =>
       element(
         "tr",
@@ -205,13 +205,11 @@ async function showToken() {
   );
 }
 
-const { account, main } = await openBoard("Submissions");
+const { account, board, content } = await openBoard();
 if (!account) location.replace("/enter?to=/submissions");
 else {
-  main.replaceChildren();
-  const content = main.appendChild(element("div", { class: "page" }));
   try {
-    await new Submissions(await ask("GET", "/api/board"), content).refresh();
+    await new Submissions(board, content).refresh();
   } catch (error) {
     content.append(element("p", { class: "problem", role: "alert" }, words(error)));
   }

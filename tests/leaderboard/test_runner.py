@@ -1,0 +1,115 @@
+"""amidst.leaderboard.runner with real scorers: scored, timed out, died, refused; what is left on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from amidst.coco import CocoDataset
+from amidst.leaderboard import benchmarks, submissions
+from amidst.leaderboard.config import BenchmarkConfig, TimeLimits
+from amidst.leaderboard.folder import Folder
+from amidst.leaderboard.runner import Runner
+from amidst.leaderboard.schema import worker
+from amidst.leaderboard.store import Store
+from amidst.leaderboard.submissions import Method, Submission
+
+Play = Any
+
+
+async def queued(store: Store, folder: Folder, data: bytes) -> int:
+    """A submission in the queue, whose file is `data`."""
+
+    def work(connection: Any) -> int:
+        team = benchmarks.add_team(connection, "A", 0)
+        connection.execute(worker.insert().values(display="Ann", created_at=0))
+        phase = benchmarks.find_phase(connection, "dev")
+        key, _ = submissions.announce(
+            connection,
+            phase.id,
+            "dev",
+            phase.config,
+            team_id=team,
+            worker_id=1,
+            file_name="r.json",
+            size=len(data),
+            sha256="",
+            about=Method(),
+            now=0,
+        )
+        submissions.begin(connection, key, 0)
+        return submissions.complete(connection, key, "", 0, 0)
+
+    key = await store.write(work)
+    folder.upload(key).write_bytes(data)
+    return key
+
+
+async def ended(store: Store, folder: Folder, config: BenchmarkConfig, key: int) -> Submission:
+    """The submission after a runner has had it."""
+    task = asyncio.create_task(Runner(store, folder, config, lambda: 1).run())
+    try:
+        while True:
+            found = await store.read(lambda c: submissions.find(c, key))
+            if found.state not in ("queued", "running"):
+                return found
+            await asyncio.sleep(0.05)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_submission_is_scored(
+    with_board: Play, dataset: CocoDataset, make_detections: Callable[..., Any], keep: bool
+) -> None:
+    config = BenchmarkConfig(keep_uploads=keep)
+
+    async def play(store: Store, folder: Folder) -> None:
+        key = await queued(store, folder, json.dumps(make_detections(dataset, 1)).encode())
+        found = await ended(store, folder, config, key)
+        assert found.state == "scored"
+        assert 0 <= found.numbers["ap"] <= 1
+        assert folder.upload(key).exists() == keep
+        assert list(folder.work.iterdir()) == []
+
+    with_board(play, config)
+
+
+def test_a_scorer_that_takes_too_long_is_ended(with_board: Play) -> None:
+    config = BenchmarkConfig(times=TimeLimits(running=0.05))
+
+    async def play(store: Store, folder: Folder) -> None:
+        key = await queued(store, folder, b"[]")
+        found = await ended(store, folder, config, key)
+        assert (found.state, found.reason) == ("timed_out", "scoring took too long")
+        assert not folder.upload(key).exists()
+        assert list(folder.work.iterdir()) == []
+
+    with_board(play, config)
+
+
+def test_a_scorer_that_dies_is_tried_three_times(with_board: Play) -> None:
+    """Its annotations are gone, so that it fails each time; what it says stays in the log."""
+
+    async def play(store: Store, folder: Folder) -> None:
+        key = await queued(store, folder, b"[]")
+        folder.truth(1).unlink()
+        found = await ended(store, folder, BenchmarkConfig(), key)
+        assert (found.state, found.reason, found.attempts) == ("failed", "the scorer died 3 times", 3)
+
+    with_board(play)
+
+
+def test_a_file_that_was_spoilt_on_the_disk_is_refused(with_board: Play) -> None:
+    async def play(store: Store, folder: Folder) -> None:
+        key = await queued(store, folder, b"[{]")
+        found = await ended(store, folder, BenchmarkConfig(), key)
+        assert found.state == "failed"
+        assert "r.json" in found.reason
+
+    with_board(play)
