@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[6]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-WAIT_MS = 60_000  # an upper bound for slow machines; nothing waits this long by design
+WAIT_MS = 120_000  # an upper bound for slow machines; nothing waits this long by design
 
 
 @dataclass
