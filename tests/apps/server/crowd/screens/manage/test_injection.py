@@ -69,9 +69,9 @@ def now() -> int:
     return 1_800_000_000_000_000
 
 
-@pytest.fixture(scope="module")
-def poisoned(site: Any, template: Any, tmp_path_factory: pytest.TempPathFactory) -> int:
-    """Writes them everywhere; a worker whose captions hold them all."""
+@pytest.fixture
+def poisoned(template: Any, site: Any, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """Writes them everywhere; a worker whose captions hold them."""
     accounts = make_accounts(now, AccountsConfig())
 
     def names(connection: Any) -> list[int]:
@@ -160,7 +160,7 @@ def watched(visitor: Any, path: str) -> Any:
     return page
 
 
-def test_managers_pages_show_them_as_text(poisoned: int, visit: Callable[..., Any]) -> None:
+def test_managers_pages_show_them_as_text(template: Any, poisoned: int, visit: Callable[..., Any]) -> None:
     visitor = visit("owner")
     seen = ""
     for path in MANAGE:
@@ -174,7 +174,7 @@ def test_managers_pages_show_them_as_text(poisoned: int, visit: Callable[..., An
     assert visitor.problems == []
 
 
-def test_workers_pages_show_them_as_text(poisoned: int, visit: Callable[..., Any]) -> None:
+def test_workers_pages_show_them_as_text(template: Any, poisoned: int, visit: Callable[..., Any]) -> None:
     visitor = visit("worker")
     visitor.site.qualify(visitor.account)
     seen = ""
