@@ -265,7 +265,10 @@ export class Desk {
         this.say("This browser cannot keep your work (is its disk full?); it is kept on the server only.", "error");
       },
     );
-    if (event.kind !== "open") this.drafts.touch();
+    if (event.kind !== "open") {
+      this.drafts.touch();
+      this.frame.saved.textContent = "";
+    }
     this.mounted?.update(current(this.history));
     this.showButtons();
   }

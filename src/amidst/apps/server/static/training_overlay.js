@@ -7,7 +7,7 @@ import { decode } from "./rle.js";
 /** @typedef {import("./types.js").TrainingResult} TrainingResult */
 
 /** Red, green, blue, opacity. */
-export const COLOURS = { agreed: [52, 199, 89, 110], missed: [255, 214, 10, 190], surplus: [255, 59, 48, 190] };
+export const COLOURS = { agreed: [52, 199, 89, 110], missed: [255, 214, 10, 150], surplus: [255, 59, 48, 150] };
 
 /**
  * A picture of the errors, at image size.
@@ -54,7 +54,7 @@ export function resultPanel(result, task, next) {
     "div",
     { class: "panel right result", role: "status" },
     element("p", { class: "large" }, result.passed ? "Passed" : "Not close enough"),
-    element("p", {}, `Your outline overlaps the true one by ${(100 * result.iou).toFixed(0)} %.`),
+    element("p", {}, `Your outline overlaps the true one by ${(100 * result.iou).toFixed(0)}\u00a0%.`),
     line("agreed", "right"),
     line("missed", "missed"),
     line("surplus", "too much"),
