@@ -11,9 +11,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from amidst.leaderboard.client import Client
 
@@ -31,7 +30,6 @@ class Server:
     port: int = 0
     link: str = ""
     process: subprocess.Popen[bytes] | None = None
-    log: IO[bytes] | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -52,12 +50,10 @@ class Server:
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
                 self.port = free.getsockname()[1]
-        self.log = (self.folder / "log").open("ab")
         sets = [word for setting in self.settings for word in ("--set", setting)]
-        self.process = subprocess.Popen(
-            [*AMIDST, "leaderboard", "serve", str(self.folder), "--port", str(self.port), *sets, *self._more],
-            stderr=self.log,
-        )
+        serve = [*AMIDST, "leaderboard", "serve", str(self.folder), "--port", str(self.port)]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen([*serve, *sets, *self._more], stderr=log)
         end = time.monotonic() + PATIENCE_S
         while True:
             try:
@@ -81,8 +77,6 @@ class Server:
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
         self.process.wait(PATIENCE_S)
-        if self.log is not None:
-            self.log.close()
 
     def scorers(self) -> list[int]:
         """Process ids of its running scorers."""
