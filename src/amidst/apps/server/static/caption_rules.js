@@ -19,16 +19,17 @@ export function tidied(text) {
  * Every rule, and whether the text keeps it.
  * @param {string} text
  * @param {Limits} limits
- * @returns {{rule: string, kept: boolean, problem: string}[]}
+ * @returns {{rule: string, kept: boolean, problem: string, always: boolean, waits?: boolean}[]} always: shown before it
+ *   is broken; waits: writing on will keep it
  */
 export function checked(text, { min_words: least, max_words: most }) {
   const clean = tidied(text);
   const words = wordsOf(clean);
   const missing = least - words;
   return [
-    { rule: `At least ${least} words`, kept: words >= least, problem: `${missing} more ${missing === 1 ? "word" : "words"}, please.` },
-    { rule: `At most ${most} words`, kept: words <= most, problem: `The text has ${words} words; ${most} are the most.` },
-    { rule: "No links", kept: !LINK.test(clean), problem: "The text has a link; leave it out." },
-    { rule: "Plain letters", kept: !UNSEEN.test(clean), problem: "The text has a sign that cannot be shown; leave it out." },
+    { rule: `At least ${least} words`, always: true, waits: true, kept: words >= least, problem: `${missing} more ${missing === 1 ? "word" : "words"}, please.` },
+    { rule: `At most ${most} words`, always: true, kept: words <= most, problem: `The text has ${words} words; ${most} are the most.` },
+    { rule: "No links", always: true, kept: !LINK.test(clean), problem: "The text has a link; leave it out." },
+    { rule: "Only signs that can be seen", always: false, kept: !UNSEEN.test(clean), problem: "The text has a sign that cannot be shown; leave it out." },
   ];
 }

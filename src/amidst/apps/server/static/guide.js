@@ -18,7 +18,7 @@ export function makeGuide(title, lead, cases) {
     ...cases.map(({ name, what, keys, pictures = [] }) =>
       element(
         "section",
-        { class: "case" },
+        { class: pictures[0]?.classList.contains("drawn") ? "case drawn" : "case" },
         element("h3", {}, name, keys && " ", keys && keycaps(keys)),
         pictures.length > 0 && element("div", { class: "examples" }, ...pictures),
         element("p", { class: "hint" }, what),
@@ -29,7 +29,7 @@ export function makeGuide(title, lead, cases) {
   /** @param {boolean} open */
   function show(open) {
     aside.hidden = !open;
-    button.setAttribute("aria-pressed", String(open));
+    button.setAttribute("aria-expanded", String(open));
     if (open) localStorage.removeItem(HIDDEN);
     else localStorage.setItem(HIDDEN, "yes");
   }

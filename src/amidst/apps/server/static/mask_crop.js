@@ -1,36 +1,13 @@
 // A mask in a part of its image, drawn small: only as many pixels as are shown are ever looked at.
 
+import { unpack } from "./rle.js";
+
 /** @typedef {import("./types.js").Rle} Rle */
 /** @typedef {{id: number, width: number, height: number}} ImageRef */
 /** @typedef {[number, number, number, number]} Xywh */
 
 const LINE = [255, 59, 140];
 const HALO = [255, 255, 255];
-
-/**
- * The run lengths of a mask, zeros first, down the columns. Packed ones are COCO's: 5 bits a character, low bits first,
- * a sixth for "more follows"; from the fourth on a number is the difference to the one two before.
- * @param {Rle} rle
- * @returns {number[]}
- */
-export function runsOf({ counts }) {
-  if (typeof counts !== "string") return counts;
-  /** @type {number[]} */
-  const runs = [];
-  for (let at = 0; at < counts.length; ) {
-    let value = 0;
-    let shift = 0;
-    let code = 0;
-    do {
-      code = counts.charCodeAt(at++) - 48;
-      value += (code & 31) * 2 ** shift;
-      shift += 5;
-    } while (code & 32);
-    if (code & 16) value -= 2 ** shift;
-    runs.push(runs.length > 2 ? value + runs[runs.length - 2] : value);
-  }
-  return runs;
-}
 
 /**
  * A mask at the resolution it is shown in: 1 where the middle of a pixel lies in the mask.
@@ -42,7 +19,7 @@ export function runsOf({ counts }) {
  */
 export function sampled(rle, [x, y, w, h], width, height) {
   const [rows, columns] = rle.size;
-  const runs = runsOf(rle);
+  const runs = unpack(rle.counts);
   const out = new Uint8Array(width * height);
   let run = 0;
   let end = runs[0] ?? 0; // of the current run; odd runs are in the mask
@@ -100,6 +77,21 @@ export function variantFor(image, crop, side) {
 }
 
 /**
+ * As much of the image around a crop as fills a square room, without making the crop smaller.
+ * @param {Xywh} crop
+ * @param {{width: number, height: number}} image
+ * @returns {Xywh}
+ */
+export function squared([x, y, w, h], image) {
+  const side = Math.max(w, h);
+  const width = Math.min(side, image.width);
+  const height = Math.min(side, image.height);
+  const left = Math.min(Math.max(x + w / 2 - width / 2, 0), image.width - width);
+  const top = Math.min(Math.max(y + h / 2 - height / 2, 0), image.height - height);
+  return [left, top, width, height];
+}
+
+/**
  * Where a crop lies in a room, whole and centred.
  * @param {Xywh} crop
  * @param {number} width
@@ -118,7 +110,8 @@ export function placed([, , w, h], width, height) {
  * @param {{image: ImageRef, crop_xywh: Xywh, mask: Rle}} item
  * @param {boolean} outline
  */
-export function drawCrop(canvas, picture, { image, crop_xywh: crop, mask }, outline) {
+export function drawCrop(canvas, picture, { image, crop_xywh, mask }, outline) {
+  const crop = squared(crop_xywh, image);
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const { x, y, width, height } = placed(crop, canvas.width, canvas.height);
   const scale = picture.naturalWidth / image.width;

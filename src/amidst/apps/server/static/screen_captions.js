@@ -23,18 +23,19 @@ function mount(desk) {
   const count = element("output", { class: "number large" });
   const rules = element("ul", { class: "rules" });
   const problem = element("p", { class: "problem", role: "alert" });
-  const text = element("textarea", { rows: 5, maxlength: 2000, spellcheck: "true", "aria-label": "Your sentence", "aria-describedby": "caption-rules", placeholder: "A …", autocomplete: "off" });
+  const text = element("textarea", { rows: 6, class: "sentence", maxlength: 2000, spellcheck: "true", "aria-label": "Your sentence", "aria-describedby": "caption-rules", placeholder: "A …", autocomplete: "off" });
   rules.id = "caption-rules";
   const side = element(
     "aside",
     { class: "guide", "aria-label": "Your sentence" },
-    element("h2", {}, "Describe the picture in a sentence or two"),
     text,
     element("div", { class: "row between" }, element("span", {}, count, ` of ${task.min_words} to ${task.max_words} words`), keycaps("Ctrl Enter")),
+    problem,
     rules,
     element("section", { class: "case" }, element("h3", {}, "A good sentence"), element("ul", { class: "hint" }, ...ADVICE.map((line) => element("li", {}, line)))),
   );
   desk.root.append(element("div", { class: "beside wide" }, side, picture));
+  desk.toolbar.append(element("span", { class: "subject" }, "Describe the picture in a sentence or two"));
   const view = new CanvasView({ ...desk, root: picture }, task.image, { draw: () => {} });
   desk.keys({ ...view.keys(), Escape: () => text.blur(), Enter: () => text.focus() });
 
@@ -59,7 +60,8 @@ function mount(desk) {
       const results = checked(state.text, task);
       count.textContent = String(wordsOf(state.text));
       count.classList.toggle("good", results.every(({ kept }) => kept));
-      rules.replaceChildren(...results.map(({ rule, kept }) => element("li", { class: kept ? "kept" : "broken" }, rule, element("span", { class: "sr" }, kept ? ": kept" : ": not yet"))));
+      const shown = results.filter(({ kept, always }) => always || !kept);
+      rules.replaceChildren(...shown.map(({ rule, kept, waits }) => element("li", { class: kept ? "kept" : waits ? "waits" : "broken" }, rule, element("span", { class: "sr" }, kept ? ": kept" : ": not kept"))));
     },
     destroy: () => view.destroy(),
   };

@@ -39,12 +39,12 @@ class Labelling {
     this.progress = element("span", { class: "badge number" });
     desk.toolbar.append(element("span", { class: "steps", role: "group", "aria-label": "Panels" }, ...this.steps), this.progress);
 
-    this.heading = element("h2", {});
+    this.heading = element("h2", { class: "subject" });
     this.choices = element("div", { class: "choices", role: "group" });
     this.definition = element("p", { class: "hint definition", "aria-live": "polite" });
     this.no = element("button", { type: "button", onclick: () => this.sayNo() });
     this.next = element("button", { type: "button", onclick: () => this.goOn() });
-    const panel = element("aside", { class: "guide panel-of-icons", "aria-label": "Icons" }, this.heading, this.choices, this.definition, element("div", { class: "row" }, this.no, this.next));
+    const panel = element("aside", { class: "guide panel-of-icons", "aria-label": "Icons" }, this.heading, element("p", {}, "Is any of these in the picture? Put its icon on one of them."), this.choices, this.definition, element("div", { class: "row" }, this.no, this.next));
     const area = element("div", { class: "area" });
     desk.root.append(element("div", { class: "beside" }, panel, area));
 
@@ -100,12 +100,14 @@ class Labelling {
     const state = this.desk.state();
     const panel = this.task.panels[this.front];
     const answer = answerOf(state, panel);
-    this.heading.replaceChildren(`Is there any of: ${panel.super}?`);
+    const icon = categoryIcon({ name: panel.super, icon: panel.icon || panel.categories[0]?.icon }, 32);
+    this.heading.replaceChildren(icon, panel.super);
     this.choices.setAttribute("aria-label", panel.super);
     this.choices.replaceChildren(...panel.categories.map((category) => this.choiceOf(category, Boolean(state.icons[category.id]))));
     this.no.replaceChildren(answer === "yes" ? "No, none of it" : "No", ...(answer === "open" ? [" ", keycaps("Enter")] : []));
     this.no.setAttribute("aria-pressed", String(answer === "no"));
-    this.next.replaceChildren("Next", ...(answer === "open" ? [] : [" ", keycaps("Enter")]));
+    this.next.hidden = answer === "open";
+    this.next.replaceChildren("Next", " ", keycaps("Enter"));
     this.define(this.hand);
   }
 
@@ -134,7 +136,7 @@ class Labelling {
 
   /** @param {CategoryRef | null} category */
   define(category) {
-    const hint = "Drag an icon onto one of its kind, or type its first letters. One icon for each kind is enough.";
+    const hint = "Drag an icon, click it, or type its first letters. One icon for each kind is enough.";
     this.definition.textContent = category ? [category.name, category.definition].filter(Boolean).join(": ") : hint;
   }
 

@@ -47,8 +47,9 @@ from amidst.crowd.bodies import (
 )
 from amidst.crowd.campaigns import NewCategory, NewImage
 from amidst.crowd.config import CampaignConfig, Stage
+from amidst.crowd.plans import Plan
 from amidst.crowd.results import NoWork, Receipt
-from amidst.crowd.schema import answer, category, qualification, ticket
+from amidst.crowd.schema import answer, category, gold, qualification, ticket
 from amidst.crowd.store import Store, open_store
 from amidst.crowd.vocabulary import definition_of
 from amidst.curation.selection import Proposal
@@ -341,6 +342,18 @@ class Site:
 
         self.run(self.store.write(expire))
         self.run(engine.sweep(self.store, now()))
+
+    def known(self, ticket_id: int, kind: str) -> list[int]:
+        """Places of a grid with known items of a kind, which no page can tell from the others."""
+
+        def read(connection: Any) -> list[int]:
+            plan = connection.execute(select(ticket.c.plan_json).where(ticket.c.id == ticket_id)).scalar_one()
+            ids = connection.execute(select(gold.c.id).where(gold.c.kind == kind)).scalars().all()
+            items = msgspec.json.decode(plan, type=Plan).items
+            return [place for place, item in enumerate(items) if item.gold in ids]
+
+        found: list[int] = self.run(self.store.read(read))
+        return found
 
     def answers(self, stage: str) -> list[Any]:
         """Bodies of stored answers of people who came by link, oldest first."""
