@@ -260,14 +260,14 @@ export class CanvasView {
     event.preventDefault();
     if (this.handlers.wheel?.(event)) return;
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 33 : 1;
-    this.zoom(Math.exp(-event.deltaY * lines * WHEEL), [event.offsetX, event.offsetY]);
+    this.zoom(Math.exp(-event.deltaY * lines * WHEEL), this.at(event));
   }
 
   /** @param {PointerEvent} event */
   down(event) {
     this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
-    this.last = [event.offsetX, event.offsetY];
+    this.last = this.at(event);
     this.follow(event);
     this.held = event.button === 0 ? "press" : "pan";
     if (this.held === "press") this.handlers.press?.(this.placeOf(event));
@@ -275,8 +275,9 @@ export class CanvasView {
 
   /** @param {PointerEvent} event */
   moved(event) {
-    if (this.held === "pan") this.look(pan(this.view, event.offsetX - this.last[0], event.offsetY - this.last[1], this.image, this.size));
-    this.last = [event.offsetX, event.offsetY];
+    const at = this.at(event);
+    if (this.held === "pan") this.look(pan(this.view, at[0] - this.last[0], at[1] - this.last[1], this.image, this.size));
+    this.last = at;
     this.follow(event);
     if (this.held === "press") this.handlers.drag?.(this.placeOf(event));
     else this.handlers.hover?.(this.placeOf(event));
@@ -295,12 +296,18 @@ export class CanvasView {
     if (this.keyCursor) this.redraw();
     this.inside = true;
     this.keyCursor = false;
-    this.cursor = this.clamp(toImage(this.view, [event.offsetX, event.offsetY]));
+    this.cursor = this.clamp(toImage(this.view, this.at(event)));
+  }
+
+  /** CSS pixels of the canvas, fractions too: `offsetX` has none where the canvas begins between pixels. @param {MouseEvent} event @returns {Xy} */
+  at(event) {
+    const { left, top } = this.canvas.getBoundingClientRect();
+    return [event.clientX - left, event.clientY - top];
   }
 
   /** @param {MouseEvent} event @returns {Place} */
   placeOf(event) {
-    const screen = /** @type {Xy} */ ([event.offsetX, event.offsetY]);
+    const screen = this.at(event);
     return { xy: this.clamp(toImage(this.view, screen)), screen, shift: event.shiftKey, alt: event.altKey, ctrl: event.ctrlKey || event.metaKey, byKey: false };
   }
 
