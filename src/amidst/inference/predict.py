@@ -71,6 +71,12 @@ def resize_rule(info: ModelInfo) -> ResizeConfig:
     return ResizeConfig(short=int(note["short"]), long=int(note["long"]))
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """Where the images of a network belong; an exported one has no parameters and runs on the CPU."""
+    parameter = next(model.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device
+
+
 def predict_images(
     model: nn.Module,
     info: ModelInfo,
@@ -88,7 +94,7 @@ def predict_images(
     cannot hold a batch. The model is in evaluation mode until the iterator is exhausted or closed.
     """
     rule = resize or resize_rule(info)
-    device = next(model.parameters()).device
+    device = device_of(model)
     divisor = size_divisor(info.config)
     window = 1 if batch_size == 1 else 4 * batch_size
     listed = (item if isinstance(item, Source) else Source(Path(item)) for item in sources)

@@ -27,7 +27,7 @@ from amidst.coco.records import Rle
 from amidst.coco.results import Results
 from amidst.errors import OutOfMemory, UsageError
 from amidst.inference.mask_windows import paste
-from amidst.inference.predict import OnError, Progress, dataset_sources, resize_rule
+from amidst.inference.predict import OnError, Progress, dataset_sources, device_of, resize_rule
 from amidst.inference.reading import Prepared, Source, prepare, prepare_pixels, read_ahead
 from amidst.models.build import size_divisor
 from amidst.models.config import MaskConfig
@@ -66,7 +66,7 @@ def propose_images(
     """
     if not isinstance(info.config, MaskConfig):
         raise UsageError("this model proposes no masks; amidst predict runs it")
-    device = next(model.parameters()).device
+    device = device_of(model)
     listed = (item if isinstance(item, Source) else Source(Path(item)) for item in sources)
     read = partial(prepare, rule=resize or resize_rule(info), device=device)
     was_training = model.training
@@ -141,7 +141,7 @@ def propose_pixels(
     limit: int | None = None,
 ) -> Masks:
     """Mask proposals for an image uint8 (H, W, 3) in memory. Errors as `propose_images`."""
-    device = next(model.parameters()).device
+    device = device_of(model)
     return _masks(model, info, prepare_pixels(Source(Path()), image, rule, device), limit)
 
 

@@ -166,8 +166,7 @@ def pad_same(x: Tensor, conv: nn.Conv2d) -> Tensor:
     stride, kernel = conv.stride[0], conv.kernel_size[0]
     if stride == 1:
         return x
-    total_h = max((-(-x.shape[2] // stride) - 1) * stride + kernel - x.shape[2], 0)
-    total_w = max((-(-x.shape[3] // stride) - 1) * stride + kernel - x.shape[3], 0)
+    total_h, total_w = (kernel - stride + -side % stride for side in x.shape[2:])
     return F.pad(x, (total_w // 2, total_w - total_w // 2, total_h // 2, total_h - total_h // 2))
 
 

@@ -135,16 +135,22 @@ def prepare_for_inference(model: M, dtype: torch.dtype = torch.float32) -> M:
     keeps three digits. The input is left as it is; the state dict of the copy is no longer the network's, so
     save the original.
     """
-    model = copy.deepcopy(model).eval().requires_grad_(False)
-    for module in list(model.modules()):
-        for conv_name, norm_name in _pairs(module):
-            _fold(module, conv_name, norm_name)
+    model = fold_norms(model)
     model.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, nn.Conv2d):
                 fast = WinogradConv2d(child) if suits_winograd(child) else FusedConv2d(child)
                 module.register_module(name, fast)
+    return model
+
+
+def fold_norms(model: M) -> M:
+    """A copy for prediction with norms multiplied into the weights, of plain modules: what is exported."""
+    model = copy.deepcopy(model).eval().requires_grad_(False)
+    for module in list(model.modules()):
+        for conv_name, norm_name in _pairs(module):
+            _fold(module, conv_name, norm_name)
     return model
 
 

@@ -54,7 +54,7 @@ def _candidates(
     """Logits (n, K), codes (n, 4), anchors (n, 4) of one level -> boxes (M, 4), scores (M,), classes (M,)."""
     num_classes = logits.shape[1]
     flat = logits.flatten()  # (n*K,), class fastest
-    chosen = _above(flat, _logit(config.score_threshold))
+    chosen = _above(flat, logit(config.score_threshold))
     values = flat[chosen].float()
     if len(chosen) > config.candidates_per_level:
         values, best = values.topk(config.candidates_per_level)
@@ -78,7 +78,8 @@ def _above(values: Tensor, threshold: float) -> Tensor:
     return torch.cat((hopeful[block] * BLOCK + place, rest + whole))
 
 
-def _logit(probability: float) -> float:
+def logit(probability: float) -> float:
+    """ln(p / (1 - p)), infinite beyond the ends of 0..1."""
     if probability <= 0:
         return -math.inf
     return math.log(probability / (1 - probability)) if probability < 1 else math.inf

@@ -56,7 +56,7 @@ class RPNBranch(nn.Module):
             x = conv_norm_relu(x, conv.conv, conv.norm)
         logits = self.objectness(x).permute(0, 2, 3, 1)  # (B, A, H, W) -> (B, H, W, A)
         codes = self.codes(x).permute(0, 2, 3, 1)  # (B, 4*A, H, W) -> (B, H, W, 4*A)
-        images, anchors = logits.shape[0], logits.shape[1:].numel()
+        images, anchors = logits.shape[0], logits.shape[1] * logits.shape[2] * logits.shape[3]
         return logits.reshape(images, anchors, 1), codes.reshape(images, anchors, 4)
 
 

@@ -68,13 +68,7 @@ def save_model(
     """
     path = Path(path)
     tensors = {name: _stored(name, tensor, dtype) for name, tensor in state_dict.items()}
-    entry = {
-        "format": FORMAT,
-        "config": to_builtins(info.config),
-        "categories": list(info.categories),
-        "notes": info.notes,
-    }
-    data = save(tensors, metadata={METADATA_KEY: json.dumps(entry)})
+    data = save(tensors, metadata={METADATA_KEY: text_of_info(info)})
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -86,6 +80,29 @@ def save_model(
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def text_of_info(info: ModelInfo) -> str:
+    """The description as the JSON text that a model file holds."""
+    entry = {
+        "format": FORMAT,
+        "config": to_builtins(info.config),
+        "categories": list(info.categories),
+        "notes": info.notes,
+    }
+    return json.dumps(entry)
+
+
+def info_from_text(text: str, path: str | Path) -> ModelInfo:
+    """Inverse of `text_of_info`. Raises WeightsError naming the file at `path` for a damaged text."""
+    try:
+        entry = json.loads(text)
+        if entry["format"] != FORMAT:
+            raise WeightsError(f"{path}: model file format {entry['format']}, this version reads {FORMAT}")
+        config = from_builtins(entry["config"], ModelConfig)
+        return ModelInfo(config, tuple(entry["categories"]), dict(entry["notes"]))
+    except (ValueError, KeyError, TypeError, ConfigError) as error:
+        raise WeightsError(f"{path}: damaged model description ({_one_line(error)})") from None
 
 
 def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
@@ -110,14 +127,7 @@ def read_info(path: str | Path) -> ModelInfo:
         raise WeightsError(f"{path}: not a readable safetensors file ({_one_line(error)})") from None
     if METADATA_KEY not in metadata:
         raise WeightsError(f"{path}: holds no model description; it was not written by amidst")
-    try:
-        entry = json.loads(metadata[METADATA_KEY])
-        if entry["format"] != FORMAT:
-            raise WeightsError(f"{path}: model file format {entry['format']}, this version reads {FORMAT}")
-        config = from_builtins(entry["config"], ModelConfig)
-        return ModelInfo(config, tuple(entry["categories"]), dict(entry["notes"]))
-    except (ValueError, KeyError, TypeError, ConfigError) as error:
-        raise WeightsError(f"{path}: damaged model description ({_one_line(error)})") from None
+    return info_from_text(metadata[METADATA_KEY], path)
 
 
 def load_model(path: str | Path, device: torch.device | str = "cpu") -> tuple[nn.Module, ModelInfo]:

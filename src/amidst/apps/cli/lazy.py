@@ -19,6 +19,9 @@ EXTRAS = {
     "safetensors": "train",
     "matplotlib": "report",
     "jinja2": "report",
+    "onnx": "export",
+    "onnxruntime": "export",
+    "onnxscript": "export",
 } | dict.fromkeys(("alembic", "argon2", "asyncpg", "fastapi", "sqlalchemy", "uvicorn"), "server")
 
 

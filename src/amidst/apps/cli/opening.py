@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from amidst.apps.cli.checkpoints import is_checkpoint, open_checkpoint
-from amidst.errors import UsageError
+from amidst.errors import MissingExtra, UsageError
 from amidst.models.norms import prepare_for_inference
 from amidst.models.weights import ModelInfo, builtin_models, load_model, resolve_model
 from amidst.training.distributed import default_device
 
+EXPORTED = ".onnx"
 BUILT_IN = "person"  # the detector that ships with the package
 
 
@@ -33,13 +34,28 @@ def is_model(word: str) -> bool:
     path = Path(word)
     if not path.exists():
         return word in builtin_models()
-    return path.suffix == ".safetensors" or (path.is_dir() and any(path.glob("*.safetensors")))
+    return path.suffix in {".safetensors", EXPORTED} or (path.is_dir() and any(path.glob("*.safetensors")))
 
 
-def open_model(name: str, device: torch.device) -> tuple[nn.Module, ModelInfo]:
-    """The network MODEL stands for, on `device`, ready to predict."""
+def open_model(name: str, device: torch.device, runtime: str = "auto") -> tuple[nn.Module, ModelInfo]:
+    """The network MODEL stands for, on `device`, ready to predict; an exported one on the CPU, by `runtime`.
+
+    Raises UsageError for a runtime of a network that is not exported.
+    """
+    if Path(name).suffix == EXPORTED:
+        return _open_exported(name, runtime)
+    if runtime != "auto":
+        raise UsageError(f"--runtime {runtime}: {name} runs in torch; amidst export writes what it can run")
     if is_checkpoint(Path(name)):
         model, info = open_checkpoint(Path(name))
     else:
         model, info = load_model(resolve_model(name))
     return prepare_for_inference(model).to(device), info
+
+
+def _open_exported(name: str, runtime: str) -> tuple[nn.Module, ModelInfo]:
+    try:
+        from amidst.inference.runtime import open_exported
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "onnx", "export") from error
+    return open_exported(name, runtime)

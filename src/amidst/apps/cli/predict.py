@@ -45,8 +45,8 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="MODEL|PATH",
-        help="MODEL: a run folder, a checkpoint, a model file, or a built-in name; left out, it is the "
-        f"built-in **{BUILT_IN}**. PATH: photographs, and folders to search for photographs.",
+        help="MODEL: a run folder, a checkpoint, a model file, an exported .onnx file, or a built-in "
+        f"name; left out, it is the built-in **{BUILT_IN}**. PATH: photographs, and folders to search for photographs.",
         show_default=False,
     ),
 ]
@@ -72,6 +72,9 @@ Threshold = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Batch = Annotated[int, typer.Option("--batch", help="Images at a time; 0 = 1 on a CPU, 8 on a GPU.", min=0)]
 Workers = Annotated[int, typer.Option(help="Threads that read images.", min=0)]
+Runtime = Annotated[
+    str, typer.Option(help="What runs an exported model (.onnx): auto, onnxruntime or openvino.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per image and line.")]
 
 
@@ -87,6 +90,7 @@ def predict(
     device: Device = "auto",
     batch_size: Batch = 0,
     workers: Workers = 2,
+    runtime: Runtime = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Detect objects in photographs, folders or a dataset.
@@ -105,7 +109,7 @@ def predict(
     model_name, paths = split_words(words or [], BUILT_IN, with_dataset=ann is not None)
     inputs = read_inputs(paths, ann, images, proposals)
     place = choose_device(device)
-    model, info = open_model(model_name, place)
+    model, info = open_model(model_name, place, runtime)
     if isinstance(info.config, MaskConfig):
         raise UsageError(f"{model_name} proposes masks: amidst propose {model_name} ...")
     check_proposals(info.config, proposals is not None)

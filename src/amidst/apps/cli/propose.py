@@ -34,7 +34,8 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="MODEL PATH...",
-        help="MODEL: a run folder, a checkpoint or a model file of a network that proposes masks. PATH: "
+        help="MODEL: a run folder, a checkpoint, a model file or an exported .onnx file of a network that "
+        "proposes masks. PATH: "
         "photographs, and folders to search for photographs.",
         show_default=False,
     ),
@@ -67,6 +68,9 @@ def propose(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     workers: Annotated[int, typer.Option(help="Threads that read images.", min=0)] = 2,
+    runtime: Annotated[
+        str, typer.Option(help="What runs an exported model (.onnx): auto, onnxruntime or openvino.")
+    ] = "auto",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per image and line.")
     ] = False,
@@ -84,7 +88,7 @@ def propose(
     """
     model_name, paths = split_words(words or [], None, with_dataset=ann is not None)
     inputs = read_inputs(paths, ann, images)
-    model, info = open_model(model_name, choose_device(device))
+    model, info = open_model(model_name, choose_device(device), runtime)
     results, broken = _propose(_Work(model, info, inputs, number, workers), draw, as_json)
     if output is not None:
         inputs.write(results, output)

@@ -34,6 +34,7 @@ COMMANDS = {
     "study": "Train the configurations of a table of the thesis, and compare.",
     "predict": "Detect objects in photographs, folders or a dataset.",
     "propose": "Propose masks of objects of any category, with scores.",
+    "export": "Write a model as one ONNX file that predicts elsewhere.",
     "evaluate": "Score a results file with the COCO metric.",
     "recall": "Score proposals: average recall, its area, and their curves.",
     "analyse": "Error types, PASCAL's AP, shape masks, transfer between datasets.",

@@ -1,0 +1,100 @@
+"""`amidst export`: a model as one ONNX file that predicts on its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from amidst.apps.cli.checkpoints import is_checkpoint, open_checkpoint
+from amidst.apps.cli.console import new_app, print_json, say
+from amidst.apps.cli.export_int8 import Sets, export_int8, image_sets
+from amidst.apps.cli.opening import EXPORTED
+from amidst.apps.cli.progress import step
+from amidst.config import to_builtins
+from amidst.errors import UsageError
+from amidst.inference.export import export_model
+from amidst.inference.exported import OPSET
+from amidst.models.weights import load_model, resolve_model
+
+app = new_app()
+
+Model = Annotated[
+    str,
+    typer.Argument(help="A run folder, a checkpoint, a model file, or a built-in name.", show_default=False),
+]
+Output = Annotated[Path, typer.Option("-o", "--output", help="The file to write; it ends in .onnx.")]
+Int8 = Annotated[
+    bool, typer.Option("--int8", help="Eight-bit integers, for processors with instructions for them.")
+]
+Calibrate = Annotated[
+    Path | None,
+    typer.Option(help="COCO file of images that --int8 takes its ranges from.", show_default=False),
+]
+Images = Annotated[Path | None, typer.Option(help="Folder of the images of --calibrate.", show_default=False)]
+Samples = Annotated[int, typer.Option(help="Images that --int8 takes its ranges from.", min=1)]
+Validate = Annotated[
+    Path | None,
+    typer.Option(
+        help="COCO file that the loss of --int8 is measured on; left out: images of --calibrate beyond the "
+        "samples.",
+        show_default=False,
+    ),
+]
+ValidateImages = Annotated[
+    Path | None, typer.Option(help="Folder of the images of --validate, if another.", show_default=False)
+]
+Runtime = Annotated[
+    str, typer.Option(help="What measures the loss of --int8: auto, onnxruntime or openvino.")
+]
+
+
+@app.command()
+def export(
+    model: Model,
+    output: Output = Path("model.onnx"),
+    int8: Int8 = False,
+    calibrate: Calibrate = None,
+    images: Images = None,
+    samples: Samples = 64,
+    validate: Validate = None,
+    validate_images: ValidateImages = None,
+    runtime: Runtime = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+) -> None:
+    """Write a model as one ONNX file, with decoding and suppression inside.
+
+    amidst predict and amidst propose run it like any model; docs/deploy.md says how other programs do.
+
+    **Examples**
+
+      amidst export person -o person.onnx
+
+      amidst export runs/mine -o mine.onnx --int8 --calibrate train.json --images images/
+    """
+    if output.suffix != EXPORTED:
+        raise UsageError(f"--output {output}: expected a name that ends in {EXPORTED}")
+    sets: Sets | None = None
+    if int8:
+        sets = image_sets(calibrate, images, samples, validate, validate_images)
+    elif calibrate or images or validate or validate_images:
+        raise UsageError("--calibrate, --images, --validate and --validate-images belong to --int8")
+    path = Path(model)
+    network, info = open_checkpoint(path) if is_checkpoint(path) else load_model(resolve_model(model))
+    record: dict[str, Any] = {
+        "file": str(output),
+        "family": to_builtins(info.config)["family"],
+        "opset": OPSET,
+        "precision": "int8" if int8 else "float32",
+    }
+    if sets is None:
+        with step("exporting"):
+            export_model(network, info, output)
+    else:
+        record |= export_int8(network, info, output, sets, runtime)
+    record["bytes"] = output.stat().st_size
+    if as_json:
+        print_json(record)
+    size = f"{record['bytes'] / 1e6:.1f} MB"
+    say(f"{record['family']} in {record['precision']} written to {output} ({size})")

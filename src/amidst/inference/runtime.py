@@ -1,0 +1,129 @@
+"""Run exported models: `open_exported` gives what `load_model` gives, so that all else works the same.
+
+    openvino       extra "openvino"
+    onnxruntime    extra "export"
+
+The images that go in are prepared as for the network in torch, by the same code; what comes out has the same
+form. Networks that take whole images (DeepMask, SharpMask) get them one at a time.
+
+Shapes: B images, T places for detections, N for proposals, R for regions.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from amidst.errors import MissingExtra, UsageError
+from amidst.inference.exported import Exported, read_exported
+from amidst.models.config import DeepMaskConfig, FastRCNNConfig, MaskConfig
+from amidst.models.fast_rcnn import within
+from amidst.models.structures import Detections, MaskProposals
+from amidst.models.weights import ModelInfo
+from amidst.ops.images import ImageBatch
+
+Arrays = dict[str, npt.NDArray[Any]]
+Engine = Callable[[Arrays], Arrays]
+
+AUTO = "auto"
+ENGINES = {  # name -> module, class, extra
+    "onnxruntime": ("amidst.inference.runtime_ort", "OnnxRuntime", "export"),
+    "openvino": ("amidst.inference.runtime_openvino", "OpenVino", "openvino"),
+}
+
+
+class ExportedModel(nn.Module):
+    """`model(images)` gives detections or mask proposals, as the network does that was exported."""
+
+    def __init__(self, info: ModelInfo, engine: Engine) -> None:
+        super().__init__()
+        self.config, self.engine = info.config, engine
+
+    def forward(self, images: ImageBatch) -> list[Detections] | list[MaskProposals]:
+        """What is in each image. Raises UsageError for a Fast R-CNN without proposals."""
+        if not images.sizes_hw:
+            return []
+        if isinstance(self.config, DeepMaskConfig):
+            return [
+                _masks(self.engine({"images": _array(pixels[None, :, :height, :width])}), 0)
+                for pixels, (height, width) in zip(images.pixels, images.sizes_hw, strict=True)
+            ]
+        inputs: Arrays = {"images": _array(images.pixels), "sizes_hw": np.array(images.sizes_hw, np.int64)}
+        if isinstance(self.config, FastRCNNConfig):
+            inputs["proposals_xyxy"] = _proposals(images, self.config.roi.decode.proposals)
+        outputs = self.engine(inputs)
+        if isinstance(self.config, MaskConfig):
+            return [_masks(outputs, index) for index in range(len(images.sizes_hw))]
+        return [_detections(outputs, index) for index in range(len(images.sizes_hw))]
+
+
+def open_exported(
+    path: str | Path, runtime: str = AUTO, threads: int | None = None
+) -> tuple[ExportedModel, ModelInfo]:
+    """The model of an exported file, ready to predict on the CPU, and the file's description.
+
+    Raises MissingExtra where the runtime is not installed, and what `read_exported` raises.
+    """
+    exported = read_exported(path)
+    return ExportedModel(exported.info, engine_for(exported, runtime, threads)), exported.info
+
+
+def engine_for(exported: Exported, runtime: str = AUTO, threads: int | None = None) -> Engine:
+    """The runtime with the graph loaded; by default with as many threads as torch has."""
+    name = chosen_runtime(runtime)
+    module_name, class_name, extra = ENGINES[name]
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise MissingExtra(name, extra) from error
+    engine: Engine = getattr(module, class_name)(exported, threads or torch.get_num_threads())
+    return engine
+
+
+def chosen_runtime(runtime: str) -> str:
+    """What "auto" stands for here. Raises UsageError for an unknown name."""
+    if runtime not in {AUTO, *ENGINES}:
+        raise UsageError(f"--runtime {runtime}: expected {', '.join([AUTO, *ENGINES])}")
+    if runtime != AUTO:
+        return runtime
+    return "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
+
+
+def _array(pixels: Tensor) -> npt.NDArray[np.float32]:
+    return pixels.contiguous().numpy()
+
+
+def _proposals(images: ImageBatch, most: int) -> npt.NDArray[np.float32]:
+    """Proposals of each image (B, R, 4), filled up with boxes without area."""
+    if images.proposals_xyxy is None:
+        raise UsageError("Fast R-CNN judges proposals from elsewhere: this network needs proposals")
+    kept = [
+        within(boxes, size_hw)[:most]
+        for boxes, size_hw in zip(images.proposals_xyxy, images.sizes_hw, strict=True)
+    ]
+    filled = np.zeros((len(kept), max(1, *map(len, kept)), 4), dtype=np.float32)
+    for row, boxes in zip(filled, kept, strict=True):
+        row[: len(boxes)] = boxes.numpy()
+    return filled
+
+
+def _detections(outputs: Arrays, index: int) -> Detections:
+    count = int(outputs["count"][index])
+    names = ("boxes_xyxy", "scores", "class_index")
+    boxes, scores, class_index = (torch.from_numpy(outputs[name][index][:count]) for name in names)
+    return Detections(boxes, scores, class_index)
+
+
+def _masks(outputs: Arrays, index: int) -> MaskProposals:
+    count = int(outputs["count"][index])
+    names = ("scores", "logits", "windows_xyxy")
+    scores, logits, windows = (torch.from_numpy(outputs[name][index][:count]) for name in names)
+    return MaskProposals(scores, logits, windows)

@@ -1,0 +1,184 @@
+"""Every exported family against its network in torch: same count, boxes to 0.01 pixels, scores to 1e-4."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from amidst.inference.export import export_model
+from amidst.inference.runtime import open_exported
+from amidst.models.build import build_model, size_divisor
+from amidst.models.config import (
+    BackboneConfig,
+    DeepMaskConfig,
+    DeepMaskDecodeConfig,
+    FasterRCNNConfig,
+    FastRCNNConfig,
+    FPNConfig,
+    FPNMasksConfig,
+    HeadConfig,
+    MaskConfig,
+    ModelConfig,
+    RefineConfig,
+    RetinaNetConfig,
+    RPNConfig,
+    SharpMaskConfig,
+)
+from amidst.models.config_fpn_masks import FPNMasksDecodeConfig
+from amidst.models.config_rcnn import (
+    RegionDecodeConfig,
+    RegionHeadConfig,
+    RegionPartConfig,
+    RPNAnchorConfig,
+    RPNDecodeConfig,
+    RPNPartConfig,
+)
+from amidst.models.config_retinanet import DecodeConfig
+from amidst.models.structures import Detections, MaskProposals
+from amidst.models.weights import ModelInfo
+from amidst.ops.images import ImageBatch
+
+TINY = BackboneConfig(name="tiny", freeze_at=0)
+# Two levels: each one costs the exporter seconds.
+PYRAMID = FPNConfig(channels=16, min_level=4, max_level=5, extra_from="pool")
+PROPOSALS = RPNPartConfig(
+    anchors=RPNAnchorConfig(sizes=(32.0, 64.0)), decode=RPNDecodeConfig(test_candidates=150, test_count=60)
+)
+REGIONS = RegionPartConfig(
+    head=RegionHeadConfig(fcs=1, width=32),
+    decode=RegionDecodeConfig(score_threshold=0.2, proposals=50, max_detections=30),
+)
+SCALES = DeepMaskDecodeConfig(exponents=(-0.5, 0.0), num_proposals=40)
+
+CONFIGS: dict[str, ModelConfig] = {
+    "retinanet": RetinaNetConfig(
+        num_classes=3,
+        backbone=TINY,
+        fpn=PYRAMID,
+        head=HeadConfig(convs=1, channels=16),
+        decode=DecodeConfig(score_threshold=0.3, candidates_per_level=200, max_detections=50),
+    ),
+    "rpn": RPNConfig(backbone=TINY, fpn=PYRAMID, rpn=PROPOSALS),
+    "faster_rcnn": FasterRCNNConfig(num_classes=3, backbone=TINY, fpn=PYRAMID, rpn=PROPOSALS, roi=REGIONS),
+    "fast_rcnn": FastRCNNConfig(num_classes=3, backbone=TINY, fpn=PYRAMID, roi=REGIONS),
+    "fpn_masks": FPNMasksConfig(
+        backbone=TINY, fpn=PYRAMID, hidden=16, mask_side=7, decode=FPNMasksDecodeConfig(num_proposals=40)
+    ),
+    "deepmask": DeepMaskConfig(backbone=TINY, trunk="W32-P3-D2-F16", padding="zeros", decode=SCALES),
+    "sharpmask": SharpMaskConfig(
+        backbone=TINY,
+        trunk="W32-P3-D2-F16",
+        padding="zeros",
+        decode=SCALES,
+        refine=RefineConfig(channels=8),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A network and its exported file."""
+
+    network: nn.Module
+    info: ModelInfo
+    file: Path
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Random weights whose outputs are spread widely enough that thresholds and suppression have work."""
+    config = CONFIGS[request.param]
+    torch.manual_seed(1)
+    network = build_model(config).eval()
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if parameter.ndim > 1 and not name.startswith("backbone"):
+                parameter.normal_(std=1.5 / parameter[0].numel() ** 0.5)
+            elif name == "class_subnet.predict.bias":
+                parameter.fill_(-1.0)
+    categories = tuple(
+        {"id": number, "name": f"thing {number}", "supercategory": ""} for number in range(config.num_classes)
+    )
+    info = ModelInfo(config, categories, {"resize": {"short": 64, "long": 96}})
+    file = tmp_path_factory.mktemp("exported") / f"{request.param}.onnx"
+    export_model(network, info, file)
+    return Pair(network, info, file)
+
+
+def images(config: ModelConfig, sizes_hw: tuple[tuple[int, int], ...]) -> ImageBatch:
+    """Random images, zero in the padding; a network that looks at whole images gets no padding."""
+    generator = torch.Generator().manual_seed(len(sizes_hw) + sizes_hw[0][0])
+    divisor = size_divisor(config)
+    height, width = (-(-max(sides) // divisor) * divisor for sides in zip(*sizes_hw, strict=True))
+    pixels = torch.zeros(len(sizes_hw), 3, height, width)
+    proposals = []
+    for image, (h, w) in zip(pixels, sizes_hw, strict=True):
+        image[:, :h, :w] = (
+            torch.randn(3, h // 8 + 1, w // 8 + 1, generator=generator)
+            .repeat_interleave(8, dim=1)
+            .repeat_interleave(8, dim=2)[:, :h, :w]
+        )
+        corner = torch.rand(25 + h % 7, 2, generator=generator) * torch.tensor([w, h]) - 4
+        proposals.append(
+            torch.cat((corner, corner + 4 + 60 * torch.rand(len(corner), 2, generator=generator)), 1)
+        )
+    given = tuple(proposals) if isinstance(config, FastRCNNConfig) else None
+    return ImageBatch(pixels.contiguous(memory_format=torch.channels_last), sizes_hw, given)
+
+
+BATCHES = [((64, 96),), ((128, 160),), ((60, 96), (64, 70), (64, 96)), ((100, 160), (128, 99), (128, 160))]
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_an_exported_network_gives_what_the_network_gives(pair: Pair, runtime: str) -> None:
+    if runtime == "openvino":
+        pytest.importorskip("openvino")
+    model, info = open_exported(pair.file, runtime)
+    assert info == ModelInfo(
+        pair.info.config, pair.info.categories, pair.info.notes | {"precision": "float32"}
+    )
+    found = 0
+    for sizes_hw in BATCHES:
+        batch = images(info.config, sizes_hw)
+        with torch.no_grad():
+            expected = pair.network(batch)
+        got = model(batch)
+        assert len(got) == len(expected) == len(sizes_hw)
+        for one, other in zip(expected, got, strict=True):
+            found += len(one.scores)
+            assert_equal(one, other)
+    assert found > 50
+
+
+def assert_equal(expected: Any, got: Any) -> None:
+    assert type(got) is type(expected)
+    assert len(got) == len(expected)
+    close(got.scores, expected.scores, 1e-4)
+    if isinstance(expected, Detections):
+        assert got.class_index.tolist() == expected.class_index.tolist()
+        close(got.boxes_xyxy, expected.boxes_xyxy, 0.01)
+    else:
+        assert isinstance(expected, MaskProposals)
+        close(got.windows_xyxy, expected.windows_xyxy, 0.01)
+        close(got.logits, expected.logits, 1e-3)
+
+
+def close(got: Tensor, expected: Tensor, tolerance: float) -> None:
+    assert got.dtype == expected.dtype
+    assert float((got - expected).abs().max()) <= tolerance if len(expected) else got.shape == expected.shape
+
+
+def test_no_images_give_nothing(pair: Pair) -> None:
+    model, _ = open_exported(pair.file, "onnxruntime")
+    assert model(ImageBatch(torch.zeros(0, 3, 0, 0), ())) == []
+
+
+def test_masks_and_boxes_are_told_apart(pair: Pair) -> None:
+    model, info = open_exported(pair.file, "onnxruntime")
+    (found,) = model(images(info.config, ((64, 96),)))
+    assert isinstance(found, MaskProposals if isinstance(info.config, MaskConfig) else Detections)
