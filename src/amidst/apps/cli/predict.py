@@ -46,7 +46,8 @@ Words = Annotated[
     typer.Argument(
         metavar="MODEL|PATH",
         help="MODEL: a run folder, a checkpoint, a model file, an exported .onnx file, or a built-in "
-        f"name; left out, it is the built-in **{BUILT_IN}**. PATH: photographs, and folders to search for photographs.",
+        f"name; left out, it is the built-in **{BUILT_IN}**. PATH: photographs, and folders to search for "
+        "photographs.",
         show_default=False,
     ),
 ]

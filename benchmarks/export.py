@@ -1,0 +1,129 @@
+"""Speed of exported models: RetinaNet R50, batch 1, against the same network eager in torch, side by side.
+
+The peer is the network as it is usually written (`network.plain`: norms of their own, NCHW), which is what
+torchvision's eager model computes. All contestants take turns in one process; the figure to look at is the
+torchvision's eager model computes. All contestants take turns in one process; the figure to look at is the
+torch, on outputs like those of a trained network.
+
+    python benchmarks/export.py                                        800x1344 and 416x672
+    python benchmarks/export.py --sizes 128x128 --repeats 1            does it run
+    python benchmarks/export.py --model runs/mine/model.safetensors    weights of a run, not random ones
+
+Random weights: speed does not depend on them; int8 ranges come from random images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from network import made_up_outputs, parse_size, plain
+from timing import Row, add_arguments, interleaved, rows_of, show, write
+
+from amidst.inference.export import export_model
+from amidst.inference.export_int8 import quantise
+from amidst.inference.exported import describe, read_exported, write_graph
+from amidst.inference.runtime import engine_for
+from amidst.models.config import RetinaNetConfig
+from amidst.models.norms import prepare_for_inference
+from amidst.models.retinanet import RetinaNet
+from amidst.models.retinanet_decode import decode_detections
+from amidst.models.weights import ModelInfo, load_model, text_of_info
+
+RESULTS = Path(__file__).parent / "results" / "export.json"
+PEER = "eager, norms apart, NCHW"
+Size = tuple[int, int]
+Work = Callable[[], object]
+
+
+def network(model: Path | None) -> tuple[RetinaNet, ModelInfo]:
+    """RetinaNet R50 of 80 classes with random weights, or the RetinaNet of a file."""
+    if model is not None:
+        loaded, info = load_model(model)
+        assert isinstance(loaded, RetinaNet)
+        return loaded, info
+    torch.manual_seed(0)
+    categories = tuple({"id": n, "name": f"class {n}", "supercategory": ""} for n in range(1, 81))
+    return RetinaNet(RetinaNetConfig()).eval(), ModelInfo(RetinaNetConfig(), categories)
+
+
+def export_both(model: RetinaNet, info: ModelInfo, folder: Path) -> dict[str, Path]:
+    """The float32 and the int8 file; kept in `folder` where they are there already."""
+    files = {name: folder / f"{name}.onnx" for name in ("fp32", "int8")}
+    if not files["fp32"].is_file():
+        export_model(model, info, files["fp32"])
+    if not files["int8"].is_file():
+        random = np.random.default_rng(0)
+        batches: list[dict[str, Any]] = [
+            {
+                "images": random.standard_normal((1, 3, 256, 256), dtype=np.float32),
+                "sizes_hw": np.array([[256, 256]]),
+            }
+            for _ in range(2)
+        ]
+        graph = quantise(onnx.load(files["fp32"]), iter(batches))
+        describe(graph, text_of_info(info))
+        write_graph(graph, files["int8"])
+    return files
+
+
+def contestants(size: Size, model: RetinaNet, files: dict[str, Path], runtimes: list[str]) -> dict[str, Work]:
+    """Each work is one image through one network."""
+    pixels = torch.randn(1, 3, *size)
+    channels_last = pixels.contiguous(memory_format=torch.channels_last)
+    works: dict[str, Work] = {}
+    eager = plain(model)
+    works[PEER] = lambda: eager.predict(pixels)
+    ours = prepare_for_inference(model)
+    works["amidst in torch"] = lambda: ours.predict(channels_last)
+    if torch.cpu.get_capabilities().get("amx_bf16", False):
+        narrow = prepare_for_inference(model, torch.bfloat16)
+        works["amidst in torch, bfloat16"] = lambda: narrow.predict(channels_last)
+    inputs = {"images": pixels.numpy(), "sizes_hw": np.array([size])}
+    for runtime in runtimes:
+        for name, file in files.items():
+            engine = engine_for(read_exported(file), runtime)
+            works[f"{runtime}, {name}"] = lambda engine=engine: engine(inputs)
+    return works
+
+
+def decoding(size: Size, model: RetinaNet) -> Work:
+    """From outputs to detections in torch."""
+    outputs = made_up_outputs(model, size)
+    return lambda: decode_detections(outputs, [size], model.config.decode)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", nargs="+", type=parse_size, default=[(416, 672), (800, 1344)])
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--files", type=Path, help="folder that keeps the exported files")
+    parser.add_argument("--runtimes", nargs="*", default=["onnxruntime", "openvino"])
+    add_arguments(parser, RESULTS)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    rows: list[Row] = []
+    model, info = network(arguments.model)
+    with tempfile.TemporaryDirectory() as temporary, torch.inference_mode():
+        folder = arguments.files or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        files = export_both(model, info, folder)
+        for size in arguments.sizes:
+            works = contestants(size, model, files, arguments.runtimes)
+            works["post-processing in torch"] = decoding(size, model)
+            times = interleaved(works, arguments.repeats, arguments.clock)
+            rows += rows_of(times, PEER, size=f"{size[0]}x{size[1]}")
+            show(rows[-len(works) :])
+    write(arguments.output, "python benchmarks/export.py", arguments.clock, rows)
+
+
+if __name__ == "__main__":
+    main()
