@@ -2,8 +2,8 @@
 
 The peer is the network as it is usually written (`network.plain`: norms of their own, NCHW), which is what
 torchvision's eager model computes. All contestants take turns in one process; the figure to look at is the
-torchvision's eager model computes. All contestants take turns in one process; the figure to look at is the
-torch, on outputs like those of a trained network.
+median of the ratios. Decoding is inside the exported files, and not in the peer; `post-processing` times it
+in torch, on outputs like those of a trained network.
 
     python benchmarks/export.py                                        800x1344 and 416x672
     python benchmarks/export.py --sizes 128x128 --repeats 1            does it run

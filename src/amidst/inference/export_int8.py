@@ -10,6 +10,8 @@ turn into integer kernels. Processors without integer instructions run it, but n
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -65,7 +67,7 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc] # untyped library
 
 def quantise(graph: onnx.ModelProto, batches: Iterator[Arrays]) -> onnx.ModelProto:
     """The graph with what can be in 8 bits, by the ranges that the inputs `batches` give."""
-    with tempfile.TemporaryDirectory(prefix="amidst-int8-") as folder:
+    with tempfile.TemporaryDirectory(prefix="amidst-int8-") as folder, _without_advice():
         target = Path(folder) / "int8.onnx"
         quantize_static(
             graph,
@@ -81,6 +83,16 @@ def quantise(graph: onnx.ModelProto, batches: Iterator[Arrays]) -> onnx.ModelPro
             extra_options={"QuantizeBias": False},
         )
         return onnx.load(target)
+
+
+@contextlib.contextmanager
+def _without_advice() -> Iterator[None]:
+    """The library recommends steps that the exporter has done already, in the log of the whole process."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def sensitive_nodes(graph: onnx.ModelProto) -> list[str]:
