@@ -223,14 +223,14 @@ class RegionPart(nn.Module):
             decoding.max_detections,
         )
         kept = kept.view(images, classes, regions).transpose(1, 2).flatten(1)  # (B, R * K)
-        class_index = torch.arange(classes, device=boxes.device).repeat(regions)[None].expand_as(kept)
+        class_index = torch.arange(classes, device=boxes.device).expand(images, regions, classes).flatten(1)
         return best(found.flatten(1, 2), scores.flatten(1), class_index, kept, decoding.max_detections)
 
     def _judge(self, maps: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, Tensor]:
         """(B, R, 4) -> class logits (B * R, K + 1), codes (B * R, K, 4)."""
         head, pooling = self.head, self.config.pooling
         flat = boxes.flatten(0, 1)
-        image = torch.arange(boxes.shape[0], device=boxes.device).repeat_interleave(boxes.shape[1])
+        image = torch.arange(boxes.shape[0], device=boxes.device)[:, None].expand(boxes.shape[:2]).flatten()
         first, last = head.levels[0], head.levels[-1]
         level = level_of(flat, first, last, canonical_size=pooling.canonical_size) - first
         x = pool_regions(

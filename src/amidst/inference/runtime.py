@@ -78,7 +78,7 @@ def open_exported(
 
 def engine_for(exported: Exported, runtime: str = AUTO, threads: int | None = None) -> Engine:
     """The runtime with the graph loaded; by default with as many threads as torch has."""
-    name = chosen_runtime(runtime)
+    name = chosen_runtime(runtime, exported.info)
     module_name, class_name, extra = ENGINES[name]
     try:
         module = importlib.import_module(module_name)
@@ -88,10 +88,19 @@ def engine_for(exported: Exported, runtime: str = AUTO, threads: int | None = No
     return engine
 
 
-def chosen_runtime(runtime: str) -> str:
-    """What "auto" stands for here. Raises UsageError for an unknown name."""
+def check_runtime(runtime: str) -> None:
+    """Raises UsageError for an unknown name."""
     if runtime not in {AUTO, *ENGINES}:
         raise UsageError(f"--runtime {runtime}: expected {', '.join([AUTO, *ENGINES])}")
+
+
+def chosen_runtime(runtime: str, info: ModelInfo) -> str:
+    """What "auto" stands for here. Raises UsageError for an unknown name, or one that cannot run the model."""
+    check_runtime(runtime)
+    if isinstance(info.config, DeepMaskConfig):  # SharpMask's is one, too
+        if runtime == "openvino":
+            raise UsageError("--runtime openvino: it shrinks images in another way than DeepMask learnt from")
+        return "onnxruntime"
     if runtime != AUTO:
         return runtime
     return "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"

@@ -22,7 +22,7 @@ from amidst.inference.export_int8 import quantise_file
 from amidst.inference.finding import expect_folder
 from amidst.inference.predict import dataset_sources, predict_dataset
 from amidst.inference.propose import propose_dataset
-from amidst.inference.runtime import chosen_runtime, open_exported
+from amidst.inference.runtime import check_runtime, open_exported
 from amidst.models.config import FastRCNNConfig, MaskConfig
 from amidst.models.weights import ModelInfo
 
@@ -82,7 +82,7 @@ def export_int8(
     network: nn.Module, info: ModelInfo, output: Path, sets: Sets, runtime: str
 ) -> dict[str, Any]:
     """Write the int8 file and tell what it loses. Raises UsageError for a Fast R-CNN."""
-    chosen_runtime(runtime)
+    check_runtime(runtime)
     if isinstance(info.config, FastRCNNConfig):
         raise UsageError(
             "--int8 takes its ranges from images alone, and Fast R-CNN wants proposals with them"
