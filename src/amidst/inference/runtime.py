@@ -1,7 +1,7 @@
 """Run exported models: `open_exported` gives what `load_model` gives, so that all else works the same.
 
-    openvino       extra "openvino"
-    onnxruntime    extra "export"
+    onnxruntime    extra "export"; the default
+    openvino       extra "openvino"; faster where all images are of a few sizes, for it compiles for each anew
 
 The images that go in are prepared as for the network in torch, by the same code; what comes out has the same
 form. Networks that take whole images (DeepMask, SharpMask) get them one at a time.
@@ -12,7 +12,6 @@ Shapes: B images, T places for detections, N for proposals, R for regions.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,15 +94,14 @@ def check_runtime(runtime: str) -> None:
 
 
 def chosen_runtime(runtime: str, info: ModelInfo) -> str:
-    """What "auto" stands for here. Raises UsageError for an unknown name, or one that cannot run the model."""
+    """The runtime of that name; "auto" is ONNX Runtime, which takes images of any size at full speed.
+
+    Raises UsageError for an unknown name, or one that cannot run the model.
+    """
     check_runtime(runtime)
-    if isinstance(info.config, DeepMaskConfig):  # SharpMask's is one, too
-        if runtime == "openvino":
-            raise UsageError("--runtime openvino: it shrinks images in another way than DeepMask learnt from")
-        return "onnxruntime"
-    if runtime != AUTO:
-        return runtime
-    return "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
+    if runtime == "openvino" and isinstance(info.config, DeepMaskConfig):  # SharpMask's is one, too
+        raise UsageError("--runtime openvino: it shrinks images in another way than DeepMask learnt from")
+    return "onnxruntime" if runtime == AUTO else runtime
 
 
 def _array(pixels: Tensor) -> npt.NDArray[np.float32]:
