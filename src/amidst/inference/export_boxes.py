@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -23,11 +24,14 @@ from torch import Tensor, nn
 
 from amidst.errors import UsageError
 from amidst.inference.export_ops import pool_regions, suppress
+from amidst.models.box_rules import SMALLEST
+from amidst.models.config_parts import BoxRulesConfig, Clamp, GridConfig
 from amidst.models.config_rcnn import RegionPartConfig, RPNPartConfig
 from amidst.models.fast_rcnn import FastRCNN
 from amidst.models.fast_rcnn_head import RegionHead
 from amidst.models.fast_rcnn_loss import CODE_WEIGHTS
 from amidst.models.faster_rcnn import FasterRCNN
+from amidst.models.norms import ConvNorm, conv_norm_relu
 from amidst.models.rcnn_maps import MapNetwork
 from amidst.models.retinanet import RetinaNet
 from amidst.models.retinanet_decode import logit
@@ -60,17 +64,33 @@ def clip(boxes_xyxy: Tensor, sizes_hw: Tensor) -> Tensor:
     return torch.minimum(boxes_xyxy.clamp(min=0), limits)
 
 
-def anchors_at(place: Tensor, cell: Tensor, columns: int, stride: int) -> Tensor:
+def anchors_at(place: Tensor, cell: Tensor, columns: int, stride: int, offset: float) -> Tensor:
     """Anchors (B, n, 4) at the places (B, n) of a map of `columns` cells with anchors (A, 4) in a cell."""
     number = place // len(cell)
     width = torch.full((1,), columns, dtype=torch.int64)  # divisors must be constants or tensors
-    x = (number % width + 0.5) * stride
-    y = (number // width + 0.5) * stride
+    x = (number % width + offset) * stride
+    y = (number // width + offset) * stride
     return cell[place % len(cell)] + torch.stack((x, y, x, y), dim=-1)
 
 
+class Grid(NamedTuple):
+    """How anchors stand on a map, and how their codes are read."""
+
+    cell: Tensor  # (A, 4) around the origin
+    stride: int
+    offset: float  # of the centre within its cell, in strides
+    clamp: Clamp
+
+
+def grid_of(cell: Tensor, stride: int, config: GridConfig, clamp: Clamp) -> Grid:
+    """The grid of a map. Raises UsageError for strides that follow the size of the image."""
+    if config.stride != "nominal":
+        raise UsageError('anchors.grid.stride="fitted" is not exported: convert to the nominal strides')
+    return Grid(cell, stride, 0.0 if config.centre == "corner" else 0.5, clamp)
+
+
 def candidates(
-    logits: Tensor, codes: Tensor, cell: Tensor, width: int, stride: int, number: int
+    logits: Tensor, codes: Tensor, grid: Grid, columns: int, number: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Logits (B, N, K) and codes (B, N, 4) of a map -> boxes (B, n, 4), logits (B, n), classes (B, n)."""
     classes = logits.shape[2]
@@ -86,8 +106,8 @@ def candidates(
         values, pair = top(pairs, number)
         class_index = pair % classes
         anchor = anchor.gather(1, pair // classes)
-    anchors = anchors_at(anchor, cell, width, stride)
-    return decode(rows(codes, anchor), anchors), values, class_index
+    anchors = anchors_at(anchor, grid.cell, columns, grid.stride, grid.offset)
+    return decode(rows(codes, anchor), anchors, clamp=grid.clamp), values, class_index
 
 
 def best(boxes: Tensor, scores: Tensor, class_index: Tensor, kept: Tensor, number: int) -> Found:
@@ -105,9 +125,22 @@ def by_class(scores: Tensor, class_index: Tensor, classes: int) -> Tensor:
 
 
 def has_area(boxes_xyxy: Tensor, least: float = 0.0) -> Tensor:
-    """Boxes (B, M, 4) -> bool (B, M): both sides are longer than 0, or at least `least`."""
+    """Boxes (B, M, 4) -> bool (B, M): both sides are longer than 0, and at least `least`."""
     sides = boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]
-    return (sides >= least if least > 0 else sides > 0).all(dim=-1)
+    return (sides >= max(least, SMALLEST)).all(dim=-1)
+
+
+def clipped(boxes_xyxy: Tensor, sizes_hw: Tensor, rules: BoxRulesConfig) -> tuple[Tensor, Tensor]:
+    """Boxes (B, M, 4) cut to their images, and which (B, M) are not empty.
+
+    Raises UsageError for rules of other families that drop boxes after suppression.
+    """
+    if "after_nms" in (rules.clip, rules.drop_empty):
+        raise UsageError('decode.boxes "after_nms" is not exported: the graph clips before suppression')
+    boxes = clip(boxes_xyxy, sizes_hw)
+    if rules.drop_empty == "never":
+        return boxes, torch.ones_like(boxes[..., 0], dtype=torch.bool)
+    return boxes, has_area(boxes, rules.min_side)
 
 
 class ExportedRetinaNet(nn.Module):
@@ -118,7 +151,8 @@ class ExportedRetinaNet(nn.Module):
         self.model = model
         anchors = model.config.anchors
         for index, stride in enumerate(model.fpn.strides):
-            cell = cell_anchors(anchors.base * stride, anchors.octave_scales, anchors.aspects)
+            whole = anchors.grid.whole_pixels
+            cell = cell_anchors(anchors.base * stride, anchors.octave_scales, anchors.aspects, whole)
             self.register_buffer(f"cell{index}", cell)
 
     def forward(self, images: Tensor, sizes_hw: Tensor) -> Found:
@@ -130,16 +164,20 @@ class ExportedRetinaNet(nn.Module):
             candidates(
                 logits[index],
                 codes[index],
-                self.get_buffer(f"cell{index}"),
+                grid_of(
+                    self.get_buffer(f"cell{index}"),
+                    model.fpn.strides[index],
+                    config.anchors.grid,
+                    config.decode.boxes.clamp,
+                ),
                 x.shape[3],
-                model.fpn.strides[index],
                 config.decode.candidates_per_level,
             )
             for index, x in enumerate(pyramid)
         ]
         boxes, values, class_index = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
-        boxes = clip(boxes, sizes_hw)
-        real = (values > logit(config.decode.score_threshold)) & has_area(boxes)
+        boxes, large = clipped(boxes, sizes_hw, config.decode.boxes)
+        real = (values > logit(config.decode.score_threshold)) & large
         scores = torch.where(real, values.sigmoid(), EMPTY)
         grouped = by_class(scores, class_index, config.num_classes)
         kept = suppress(boxes, grouped, config.decode.nms_iou, config.decode.max_detections)
@@ -153,7 +191,8 @@ class ProposalPart(nn.Module):
         super().__init__()
         self.head, self.config = head, config.decode
         for index, sides in enumerate(head.sizes):
-            cell = torch.cat([cell_anchors(side, 1, head.aspects) for side in sides])
+            whole = head.grid.whole_pixels
+            cell = torch.cat([cell_anchors(side, 1, head.aspects, whole) for side in sides])
             self.register_buffer(f"cell{index}", cell)
 
     def forward(self, maps: Sequence[Tensor], sizes_hw: Tensor) -> Found:
@@ -165,7 +204,8 @@ class ProposalPart(nn.Module):
         for index, (branch, x) in enumerate(zip(branches, maps, strict=True)):
             logits, codes = branch(x)
             cell = self.get_buffer(f"cell{index}")
-            parts.append(candidates(logits, codes, cell, x.shape[3], head.strides[index], number))
+            grid = grid_of(cell, head.strides[index], head.grid, config.clamp)
+            parts.append(candidates(logits, codes, grid, x.shape[3], number))
         boxes, values, class_index = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
         boxes = clip(boxes, sizes_hw)
         scores = torch.where(has_area(boxes, config.min_side), values, EMPTY)
@@ -208,11 +248,13 @@ class RegionPart(nn.Module):
         images, regions = boxes.shape[:2]
         logits, codes = self._judge(maps, boxes)
         classes = self.head.num_classes
-        scores = logits.softmax(dim=1)[:, :-1].view(images, regions, classes)
+        scores = logits.softmax(dim=1)[:, :classes].view(images, regions, classes)
         flat = boxes.flatten(0, 1)[:, None].expand(-1, classes, -1)
-        found = decode(codes, flat, CODE_WEIGHTS).view(images, regions * classes, 4)
-        found = clip(found, sizes_hw).view(images, regions, classes, 4)
-        counts = (scores > self.config.decode.score_threshold) & has_area(found) & real[:, :, None]
+        rules = self.config.decode.boxes
+        found = decode(codes, flat, CODE_WEIGHTS, rules.clamp).view(images, regions * classes, 4)
+        found, large = clipped(found, sizes_hw, rules)
+        found, large = found.view(images, regions, classes, 4), large.view(images, regions, classes)
+        counts = (scores > self.config.decode.score_threshold) & large & real[:, :, None]
         scores = torch.where(counts, scores, EMPTY)
         decoding = self.config.decode
         # Each class of each image is a scene of its own, for each has boxes of its own.
@@ -245,6 +287,9 @@ class RegionPart(nn.Module):
         )
         for stage in self.last_stage:
             x = stage(x)
+        for conv in head.convs:
+            assert isinstance(conv, ConvNorm)
+            x = conv_norm_relu(x, conv.conv, conv.norm)
         x = x.mean(dim=(2, 3)) if head.conv5 else x.flatten(1)
         for fc in head.fcs:
             x = F.relu(fc(x))

@@ -124,7 +124,7 @@ def _batches(
 ) -> Iterator[Arrays]:
     """Inputs of the graph, one image at a time."""
     pixels = info.config.pixels
-    read = partial(prepare, rule=resize_rule(info), device=torch.device("cpu"))
+    read = partial(prepare, rule=resize_rule(info), device=torch.device("cpu"), pixels=pixels)
     for number, item in enumerate(read_ahead(images, read, workers=1, ahead=2), start=1):
         if isinstance(item, Unreadable):
             raise item.error
