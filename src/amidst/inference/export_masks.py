@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from amidst.inference.export_boxes import EMPTY, rows, top
 from amidst.models.deepmask import DeepMask
 from amidst.models.deepmask_dense import GREY
+from amidst.models.enlarged import both_ways
 from amidst.models.fpn_masks import FPNMasks
 from amidst.models.fpn_masks_geometry import PADDING, slots_of
 from amidst.models.fpn_masks_head import WindowNetwork
@@ -77,6 +78,8 @@ class ExportedDeepMask(nn.Module):
     def __init__(self, model: DeepMask) -> None:
         super().__init__()
         self.model = model
+        if isinstance(model, SharpMask):
+            both_ways(model.config.refine.upsample)  # what it keeps must be numbers, not symbols
         pixels = model.config.pixels
         grey = [(GREY * pixels.scale - mean) / std for mean, std in zip(pixels.mean, pixels.std, strict=True)]
         self.register_buffer("grey", torch.tensor(grey)[:, None, None])  # (3, 1, 1)

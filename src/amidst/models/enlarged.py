@@ -42,8 +42,8 @@ def convolve_enlarged(x: Tensor, conv: nn.Conv2d, mode: str) -> Tensor:
     kernel = kernel.view(channels, -1, 4, 3, 3).permute(2, 0, 1, 3, 4).flatten(0, 1)  # (4 * D, C, 3, 3)
     bias = None if conv.bias is None else conv.bias.repeat(4)
     y = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, bias)  # (N, 4 * D, h, w)
-    y = y.permute(0, 2, 3, 1).reshape(len(x), height, width, 2, 2, channels)
-    y = y.permute(0, 1, 3, 2, 4, 5).reshape(len(x), 2 * height, 2 * width, channels)
+    y = y.permute(0, 2, 3, 1).reshape(x.shape[0], height, width, 2, 2, channels)
+    y = y.permute(0, 1, 3, 2, 4, 5).reshape(x.shape[0], 2 * height, 2 * width, channels)
     return y.permute(0, 3, 1, 2)
 
 
