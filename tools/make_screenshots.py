@@ -10,6 +10,7 @@ The photographs are those of the bundled sample; src/amidst/data/sample/ATTRIBUT
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import sys
@@ -139,9 +140,21 @@ def place_crosses(page: Page) -> None:
 
 
 def draw_outline(page: Page) -> None:
-    """An outline of a few vertices, not finished."""
-    for x, y in ((0.42, 0.35), (0.5, 0.3), (0.57, 0.4), (0.56, 0.6), (0.47, 0.66)):
-        click_share(page, x, y)
+    """An outline around the place that is asked for, not finished, of something that is easy to see."""
+    for _ in range(12):
+        if page.inner_text(".subject").strip() in PLAIN:
+            break
+        before = page.get_attribute(".stage", "data-ready")
+        page.click("text=Give back")
+        page.wait_for_function(
+            "before => ![undefined, before].includes(document.querySelector('.stage').dataset.ready)",
+            arg=before,
+        )
+    page.wait_for_selector("canvas.view[data-picture=shown]")
+    left, top = page.evaluate(PLACE, int(page.get_attribute(".stage", "data-ready") or 0))
+    for turn in range(7):
+        angle = 2 * math.pi * (turn - 1) / 9
+        page.mouse.click(left + 46 * math.cos(angle), top + 62 * math.sin(angle))
 
 
 def paint(page: Page) -> None:
@@ -170,6 +183,17 @@ def nothing(page: Page) -> None:
     """As it comes."""
 
 
+PLAIN = {"person", "dog", "cat", "horse", "motorcycle", "tv", "bicycle", "potted plant"}
+PLACE = """async number => {
+    const opening = indexedDB.open("amidst");
+    const database = await new Promise((r) => (opening.onsuccess = () => r(opening.result)));
+    const asking = database.transaction("tickets").objectStore("tickets").get(number);
+    const [x, y] = (await new Promise((r) => (asking.onsuccess = () => r(asking.result)))).ticket.task.target_xy;
+    database.close();
+    const canvas = document.querySelector("canvas.view"), box = canvas.getBoundingClientRect();
+    const { scale, x: left, y: top } = canvas.dataset;
+    return [box.x + Number(left) + x * scale, box.y + Number(top) + y * scale];
+}"""
 ACTS = {
     "category_votes": nothing,
     "image_filter": mark_tiles,

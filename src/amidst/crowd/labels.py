@@ -10,7 +10,7 @@ from amidst.crowd.quality import Labels
 from amidst.crowd.schema import answer, slot, unit, worker
 from amidst.crowd.schema_chain import icon_drop
 
-MOST = 200_000  # answers looked at, the latest ones
+MOST = 60_000  # answers looked at, the latest ones
 
 
 @dataclass(frozen=True, eq=False)

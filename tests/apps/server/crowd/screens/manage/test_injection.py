@@ -185,6 +185,10 @@ def test_workers_pages_show_them_as_text(template: Any, poisoned: int, visit: Ca
         seen += page.inner_text("main") + page.evaluate(
             "[...document.querySelectorAll('main *')].map(one => `${one.title} ${one.ariaLabel}`).join()"
         )
+        if stage == "labelling":  # a group of categories at a time: all eleven
+            for _ in range(11):
+                page.locator("button:text-is('Next')").click()
+                seen += page.inner_text("main")
         closed(visitor, page)
-    assert len([payload for payload in PAYLOADS if payload in seen]) >= 50
+    assert [payload for payload in PAYLOADS if payload not in seen] == []
     assert visitor.problems == []
