@@ -188,7 +188,8 @@ PLACE = """async number => {
     const opening = indexedDB.open("amidst");
     const database = await new Promise((r) => (opening.onsuccess = () => r(opening.result)));
     const asking = database.transaction("tickets").objectStore("tickets").get(number);
-    const [x, y] = (await new Promise((r) => (asking.onsuccess = () => r(asking.result)))).ticket.task.target_xy;
+    const held = await new Promise((r) => (asking.onsuccess = () => r(asking.result)));
+    const [x, y] = held.ticket.task.target_xy;
     database.close();
     const canvas = document.querySelector("canvas.view"), box = canvas.getBoundingClientRect();
     const { scale, x: left, y: top } = canvas.dataset;
