@@ -97,15 +97,16 @@ async function answered(desk, held, outcome) {
  * @param {Outcome} outcome
  */
 export async function settled(desk, outgoing, outcome) {
-  if (outgoing.group !== desk.queue.group && outcome.kind !== "stored" && outcome.kind !== "gone") return;
   const held = (await listTickets(desk.account.account, outgoing.group)).find((one) => one.id === outgoing.ticket);
   const stays = outcome.kind === "refused" || (outcome.kind === "stored" && outcome.receipt.status === "look_again");
   if (!stays || !held) return forgetTicket(outgoing.ticket);
   if (desk.queue.held.some(({ id }) => id === held.id)) return;
   held.sent = false;
   await putTicket(held);
-  desk.queue.held.splice(desk.held ? 1 : 0, 0, held);
   const why = outcome.kind === "refused" ? outcome.message : "the grid has to be looked at again";
-  notice(desk.frame, "refused", `An earlier answer was not taken: ${why}. It comes next.`, "error");
+  const here = outgoing.group === desk.queue.group;
+  notice(desk.frame, "refused", `An earlier answer was not taken: ${why}. It ${here ? "comes next" : "waits on its own desk"}.`, "error");
+  if (!here) return;
+  desk.queue.held.splice(desk.held ? 1 : 0, 0, held);
   if (!desk.held) await desk.showNext();
 }
