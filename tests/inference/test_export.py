@@ -10,9 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from amidst.config import override
 from amidst.errors import UsageError
-from amidst.inference.export import export_model
-from amidst.inference.runtime import open_exported
+from amidst.inference.export import BOX_OUTPUTS, MASK_OUTPUTS, export_model, exportable
+from amidst.inference.export_masks import ExportedFPNMasks, scaled
+from amidst.inference.runtime import Arrays, Engine, ExportedModel, open_exported
 from amidst.models.build import build_model, size_divisor
 from amidst.models.config import (
     BackboneConfig,
@@ -81,6 +83,19 @@ CONFIGS: dict[str, ModelConfig] = {
 }
 
 
+def with_weights(config: ModelConfig) -> nn.Module:
+    """Random weights whose outputs are spread widely enough that thresholds and suppression have work."""
+    torch.manual_seed(1)
+    network = build_model(config).eval()
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if parameter.ndim > 1 and not name.startswith("backbone"):
+                parameter.normal_(std=1.5 / parameter[0].numel() ** 0.5)
+            elif name == "class_subnet.predict.bias":
+                parameter.fill_(-1.0)
+    return network
+
+
 @dataclass(frozen=True)
 class Pair:
     """A network and its exported file."""
@@ -92,16 +107,9 @@ class Pair:
 
 @pytest.fixture(scope="module", params=CONFIGS)
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """Random weights whose outputs are spread widely enough that thresholds and suppression have work."""
+    """Each family once."""
     config = CONFIGS[request.param]
-    torch.manual_seed(1)
-    network = build_model(config).eval()
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if parameter.ndim > 1 and not name.startswith("backbone"):
-                parameter.normal_(std=1.5 / parameter[0].numel() ** 0.5)
-            elif name == "class_subnet.predict.bias":
-                parameter.fill_(-1.0)
+    network = with_weights(config)
     categories = tuple(
         {"id": number, "name": f"thing {number}", "supercategory": ""} for number in range(config.num_classes)
     )
@@ -187,3 +195,76 @@ def test_masks_and_boxes_are_told_apart(pair: Pair) -> None:
     model, info = open_exported(pair.file, "onnxruntime")
     (found,) = model(images(info.config, ((64, 96),)))
     assert isinstance(found, MaskProposals if isinstance(info.config, MaskConfig) else Detections)
+
+
+def changed(name: str, *assignments: str) -> ModelConfig:
+    return override(CONFIGS[name], assignments)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        changed(
+            "retinanet",
+            'anchors.grid.centre="corner"',
+            "anchors.grid.whole_pixels=true",
+            'decode.boxes.clamp="both"',
+            "decode.boxes.min_side=6",
+        ),
+        changed(
+            "faster_rcnn",
+            'rpn.anchors.grid.centre="corner"',
+            "rpn.head.convs=2",
+            'rpn.decode.clamp="both"',
+            "roi.head.convs=1",
+            "roi.head.silent=4",
+            'roi.decode.boxes.drop_empty="never"',
+        ),
+        changed("fast_rcnn", 'roi.pooling.kind="align_legacy"', "roi.pooling.sampling=0"),
+        changed("fpn_masks", "windows=[5]"),
+    ],
+    ids=["retinanet", "faster_rcnn", "fast_rcnn", "fpn_masks"],
+)
+def test_the_restated_network_follows_the_settings(config: ModelConfig) -> None:
+    """In torch, which is quick: the graph is made of what runs here."""
+    network = with_weights(config)
+    model = ExportedModel(ModelInfo(config, ()), in_torch(exportable(network, ModelInfo(config, ()))))
+    for sizes_hw in BATCHES:
+        batch = images(config, sizes_hw)
+        with torch.no_grad():
+            for expected, got in zip(network(batch), model(batch), strict=True):
+                assert_equal(expected, got)
+
+
+def in_torch(restated: nn.Module) -> Engine:
+    """A restated network in the place of a runtime."""
+
+    def run(inputs: Arrays) -> Arrays:
+        names = MASK_OUTPUTS if isinstance(restated, ExportedFPNMasks) else BOX_OUTPUTS
+        outputs = restated(*(torch.from_numpy(value) for value in inputs.values()))
+        return {name: value.numpy() for name, value in zip(names, outputs, strict=True)}
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "words"),
+    [
+        ("retinanet", 'anchors.grid.stride="fitted"', "is not exported"),
+        ("retinanet", 'decode.boxes.clip="after_nms"', "is not exported"),
+        ("faster_rcnn", 'roi.decode.boxes.drop_empty="after_nms"', "is not exported"),
+        ("fast_rcnn", 'roi.pooling.kind="max"', "is not exported"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(name: str, setting: str, words: str, tmp_path: Path) -> None:
+    config = changed(name, setting)
+    with pytest.raises(UsageError, match=words):
+        export_model(build_model(config).eval(), ModelInfo(config, ()), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("exponent", [-2.5, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5])
+def test_scaled_sides_are_those_of_the_network(exponent: float) -> None:
+    scale = 2.0**exponent
+    for side in range(1, 400):
+        assert scaled(side, scale) == max(1, round(side * scale))

@@ -83,9 +83,7 @@ class Grid(NamedTuple):
 
 
 def grid_of(cell: Tensor, stride: int, config: GridConfig, clamp: Clamp) -> Grid:
-    """The grid of a map. Raises UsageError for strides that follow the size of the image."""
-    if config.stride != "nominal":
-        raise UsageError('anchors.grid.stride="fitted" is not exported: convert to the nominal strides')
+    """The grid of a map."""
     return Grid(cell, stride, 0.0 if config.centre == "corner" else 0.5, clamp)
 
 
@@ -130,13 +128,20 @@ def has_area(boxes_xyxy: Tensor, least: float = 0.0) -> Tensor:
     return (sides >= max(least, SMALLEST)).all(dim=-1)
 
 
-def clipped(boxes_xyxy: Tensor, sizes_hw: Tensor, rules: BoxRulesConfig) -> tuple[Tensor, Tensor]:
-    """Boxes (B, M, 4) cut to their images, and which (B, M) are not empty.
+def check_grid(config: GridConfig) -> None:
+    """Raises UsageError for strides that follow the size of the image, as some other families have."""
+    if config.stride != "nominal":
+        raise UsageError('anchors.grid.stride="fitted" is not exported: the graph has the nominal strides')
 
-    Raises UsageError for rules of other families that drop boxes after suppression.
-    """
+
+def check_rules(rules: BoxRulesConfig) -> None:
+    """Raises UsageError for rules of other families that clip or drop boxes after suppression."""
     if "after_nms" in (rules.clip, rules.drop_empty):
         raise UsageError('decode.boxes "after_nms" is not exported: the graph clips before suppression')
+
+
+def clipped(boxes_xyxy: Tensor, sizes_hw: Tensor, rules: BoxRulesConfig) -> tuple[Tensor, Tensor]:
+    """Boxes (B, M, 4) cut to their images, and which (B, M) are not empty."""
     boxes = clip(boxes_xyxy, sizes_hw)
     if rules.drop_empty == "never":
         return boxes, torch.ones_like(boxes[..., 0], dtype=torch.bool)
@@ -150,6 +155,8 @@ class ExportedRetinaNet(nn.Module):
         super().__init__()
         self.model = model
         anchors = model.config.anchors
+        check_grid(anchors.grid)
+        check_rules(model.config.decode.boxes)
         for index, stride in enumerate(model.fpn.strides):
             whole = anchors.grid.whole_pixels
             cell = cell_anchors(anchors.base * stride, anchors.octave_scales, anchors.aspects, whole)
@@ -189,6 +196,7 @@ class ProposalPart(nn.Module):
 
     def __init__(self, head: RPNHead, config: RPNPartConfig) -> None:
         super().__init__()
+        check_grid(head.grid)
         self.head, self.config = head, config.decode
         for index, sides in enumerate(head.sizes):
             whole = head.grid.whole_pixels
@@ -240,6 +248,7 @@ class RegionPart(nn.Module):
             raise UsageError(
                 'roi.pooling.kind="max" is not exported: ONNX rounds the corners of bins differently'
             )
+        check_rules(config.decode.boxes)
         self.head, self.config = head, config
         self.last_stage = nn.ModuleList(last_stage)
 
