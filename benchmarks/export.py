@@ -53,23 +53,19 @@ def network(model: Path | None) -> tuple[RetinaNet, ModelInfo]:
     return RetinaNet(RetinaNetConfig()).eval(), ModelInfo(RetinaNetConfig(), categories)
 
 
-def export_both(model: RetinaNet, info: ModelInfo, folder: Path) -> dict[str, Path]:
-    """The float32 and the int8 file; kept in `folder` where they are there already."""
-    files = {name: folder / f"{name}.onnx" for name in ("fp32", "int8")}
+def export_all(model: RetinaNet, info: ModelInfo, folder: Path) -> dict[str, Path]:
+    """The float32 and the int8 files; kept in `folder` where they are there already."""
+    files = {name: folder / f"{name}.onnx" for name in ("fp32", "int8", "int8 for openvino")}
     if not files["fp32"].is_file():
         export_model(model, info, files["fp32"])
-    if not files["int8"].is_file():
-        random = np.random.default_rng(0)
-        batches: list[dict[str, Any]] = [
-            {
-                "images": random.standard_normal((1, 3, 256, 256), dtype=np.float32),
-                "sizes_hw": np.array([[256, 256]]),
-            }
-            for _ in range(2)
-        ]
-        graph = quantise(onnx.load(files["fp32"]), iter(batches))
-        describe(graph, text_of_info(info))
-        write_graph(graph, files["int8"])
+    for name, whole_outputs in (("int8", False), ("int8 for openvino", True)):
+        if not files[name].is_file():
+            random = np.random.default_rng(0)
+            images = random.standard_normal((1, 3, 256, 256), dtype=np.float32)
+            batch: dict[str, Any] = {"images": images, "sizes_hw": np.array([[256, 256]])}
+            graph = quantise(onnx.load(files["fp32"]), iter([batch]), whole_outputs)
+            describe(graph, text_of_info(info))
+            write_graph(graph, files[name])
     return files
 
 
@@ -115,7 +111,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, torch.inference_mode():
         folder = arguments.files or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        files = export_both(model, info, folder)
+        files = export_all(model, info, folder)
         for size in arguments.sizes:
             works = contestants(size, model, files, arguments.runtimes)
             works["post-processing in torch"] = decoding(size, model)

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amidst.inference.export_boxes import EMPTY, rows, top
+from amidst.models.config import SharpMaskConfig
 from amidst.models.deepmask import DeepMask
 from amidst.models.deepmask_dense import GREY
 from amidst.models.enlarged import both_ways
@@ -78,7 +79,7 @@ class ExportedDeepMask(nn.Module):
     def __init__(self, model: DeepMask) -> None:
         super().__init__()
         self.model = model
-        if isinstance(model, SharpMask):
+        if isinstance(model.config, SharpMaskConfig):
             both_ways(model.config.refine.upsample)  # what it keeps must be numbers, not symbols
         pixels = model.config.pixels
         grey = [(GREY * pixels.scale - mean) / std for mean, std in zip(pixels.mean, pixels.std, strict=True)]

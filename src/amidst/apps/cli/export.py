@@ -46,7 +46,8 @@ ValidateImages = Annotated[
     Path | None, typer.Option(help="Folder of the images of --validate, if another.", show_default=False)
 ]
 Runtime = Annotated[
-    str, typer.Option(help="What measures the loss of --int8: auto, onnxruntime or openvino.")
+    str,
+    typer.Option(help="What --int8 is made for, and its loss measured with: auto, onnxruntime or openvino."),
 ]
 
 

@@ -93,7 +93,7 @@ def export_int8(
             export_model(network, info, whole)
         sources = dataset_sources(sets.calibration, sets.images_dir)
         with step("looking at the ranges", len(sources)) as bar:
-            quantise_file(whole, output, sources, bar.update)
+            quantise_file(whole, output, sources, bar.update, whole_outputs=runtime == "openvino")
         before = _score(whole, sets, runtime, "scoring float32")
     after = _score(output, sets, runtime, "scoring int8")
     images = len(sets.validation.images)
