@@ -6,9 +6,9 @@
                   gain nothing and lose most; all of the decoding
 
 What a layer gives is rounded too, for ONNX Runtime has integer kernels for layers between two roundings
-alone. OpenVINO has others: with `whole_outputs` the output of a layer is rounded only where the next one reads
-it, so the sums of residual blocks and of the pyramid stay whole. That loses less and is faster there, and is
-slower in ONNX Runtime.
+alone. OpenVINO has others: with `whole_outputs` the output of a layer is rounded only where the next one
+reads it, so the sums of residual blocks and of the pyramid stay whole. That loses less and is faster there,
+and is slower in ONNX Runtime.
 
 The graph stays ONNX: a pair of QuantizeLinear and DequantizeLinear around what is rounded, which runtimes
 turn into integer kernels. Processors without integer instructions run it, but no faster.
