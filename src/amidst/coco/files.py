@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from amidst.errors import ImageError
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
     """Writes beside the target and renames over it; the folder is created. On failure the old file stays."""
+    with writing_atomically(path) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def writing_atomically(path: str | Path) -> Iterator[BinaryIO]:
+    """A stream whose content becomes the file when the block ends; after an error the old file stays."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         with beside.open("xb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(target)

@@ -26,6 +26,16 @@ IMAGE_SUFFIXES = frozenset(
 )
 
 
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts", ".wmv", ".flv"}
+)
+
+
+def is_video_name(path: str | Path) -> bool:
+    """Whether the name ends like a video file. The file need not exist."""
+    return Path(path).suffix.lower() in VIDEO_SUFFIXES
+
+
 def is_image_name(path: str | Path) -> bool:
     """Whether the name ends like an image file. The file need not exist."""
     return Path(path).suffix.lower() in IMAGE_SUFFIXES

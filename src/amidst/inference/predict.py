@@ -29,7 +29,7 @@ from amidst.coco.files import image_path
 from amidst.coco.proposals import Proposals
 from amidst.coco.results import Results
 from amidst.errors import ConfigError, ImageError, OutOfMemory, UsageError
-from amidst.inference.reading import Prepared, Source, prepare, read_ahead
+from amidst.inference.reading import Prepared, Source, Unreadable, prepare, read_ahead
 from amidst.models.build import size_divisor
 from amidst.models.config import ProposalConfig
 from amidst.models.structures import Detections
@@ -94,27 +94,46 @@ def predict_images(
     cannot hold a batch. The model is in evaluation mode until the iterator is exhausted or closed.
     """
     rule = resize or resize_rule(info)
-    device = device_of(model)
-    divisor = size_divisor(info.config)
-    window = 1 if batch_size == 1 else 4 * batch_size
     listed = (item if isinstance(item, Source) else Source(Path(item)) for item in sources)
-    read = partial(prepare, rule=rule, device=device, pixels=info.config.pixels)
+    read = partial(prepare, rule=rule, device=device_of(model), pixels=info.config.pixels)
+    items = read_ahead(listed, read, workers=workers, ahead=_window(batch_size) + 2 * workers)
+    yield from predict_prepared(model, info, _readable(items, on_error), batch_size)
+
+
+def predict_prepared(
+    model: nn.Module,
+    info: ModelInfo,
+    items: Iterable[Prepared],
+    batch_size: int = 1,
+    window: int | None = None,
+) -> Iterator[Prediction]:
+    """Predictions for images that are read and resized, in their order; otherwise as `predict_images`.
+
+    Images of equal size are sought among `window` neighbours.
+    """
+    divisor = size_divisor(info.config)
     was_training = model.training
     model.eval()
     try:
-        items = read_ahead(listed, read, workers=workers, ahead=window + 2 * workers)
-        for chunk in _chunks(items, window):
-            readable: list[Prepared] = []
-            for item in chunk:
-                if isinstance(item, Prepared):
-                    readable.append(item)
-                elif on_error is None:
-                    raise item.error
-                else:
-                    on_error(item.source.path, item.error)
-            yield from _predict_window(model, info, readable, batch_size, divisor)
+        for chunk in _chunks(items, window or _window(batch_size)):
+            yield from _predict_window(model, info, chunk, batch_size, divisor)
     finally:
         model.train(was_training)
+
+
+def _window(batch_size: int) -> int:
+    """Images among which batches of equal size are sought."""
+    return 1 if batch_size == 1 else 4 * batch_size
+
+
+def _readable(items: Iterable[Prepared | Unreadable], on_error: OnError | None) -> Iterator[Prepared]:
+    for item in items:
+        if isinstance(item, Prepared):
+            yield item
+        elif on_error is None:
+            raise item.error
+        else:
+            on_error(item.source.path, item.error)
 
 
 def predict_dataset(

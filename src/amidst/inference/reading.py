@@ -8,12 +8,14 @@ Shapes: H, W original image; h, w resized image.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from queue import Full, Queue
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +31,8 @@ FloatArray = npt.NDArray[np.float32]
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+WAIT = 0.1  # seconds between two looks whether the reader has left
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +63,30 @@ class Unreadable:
     error: ImageError
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """An image read, not resized: `pixels` uint8 RGB (H, W, 3)."""
+
+    source: Source
+    pixels: npt.NDArray[np.uint8]
+
+
+def open_image(source: Source) -> Opened | Unreadable:
+    """Read `source`."""
+    try:
+        return Opened(source, read_image(source.path, source.expect_hw))
+    except ImageError as error:
+        return Unreadable(source, error)
+
+
 def prepare(
     source: Source, rule: ResizeConfig, device: torch.device, pixels: PixelConfig = TORCHVISION_PIXELS
 ) -> Prepared | Unreadable:
     """Read `source` and resize it by `rule` on `device`, in the way of `pixels`."""
-    try:
-        image = read_image(source.path, source.expect_hw)
-    except ImageError as error:
-        return Unreadable(source, error)
-    return prepare_pixels(source, image, rule, device, pixels)
+    opened = open_image(source)
+    if isinstance(opened, Unreadable):
+        return opened
+    return prepare_pixels(source, opened.pixels, rule, device, pixels)
 
 
 def prepare_pixels(
@@ -113,3 +132,48 @@ def read_ahead(items: Iterable[S], read: Callable[[S], T], *, workers: int, ahea
         # Without waiting: a dropped iterator is closed by the garbage collector, maybe in a thread that
         # is just starting, and joining others there can wait for itself.
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def in_background(items: Iterable[T], ahead: int) -> Iterator[T]:
+    """The same items, produced by a thread at most `ahead` early; its exception surfaces at its place.
+
+    Leaving the iterator early ends the thread at its next item.
+    """
+    ready: Queue[tuple[bool, T | BaseException | None]] = Queue(max(ahead, 1))
+    left = threading.Event()
+
+    def produce() -> None:
+        try:
+            for item in items:
+                if not _put(ready, (True, item), left):
+                    return
+            _put(ready, (False, None), left)
+        except BaseException as error:  # whatever it is, the reader shall have it
+            _put(ready, (False, error), left)
+        finally:
+            if isinstance(items, Generator):
+                items.close()  # here, where it ran
+
+    threading.Thread(target=produce, name="amidst-decode", daemon=True).start()
+    try:
+        while True:
+            is_item, value = ready.get()
+            if is_item:
+                yield cast(T, value)
+            elif isinstance(value, BaseException):
+                raise value
+            else:
+                return
+    finally:
+        left.set()
+
+
+def _put(queue: Queue[S], value: S, left: threading.Event) -> bool:
+    """Wait for room; False where the reader has left meanwhile."""
+    while not left.is_set():
+        try:
+            queue.put(value, timeout=WAIT)
+        except Full:
+            continue
+        return True
+    return False

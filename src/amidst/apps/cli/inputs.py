@@ -13,7 +13,7 @@ from amidst.coco.files import image_path, write_atomically
 from amidst.coco.proposals import Proposals
 from amidst.coco.results import Results
 from amidst.errors import UsageError
-from amidst.inference.finding import expect_folder, find_images, is_image_name
+from amidst.inference.finding import expect_folder, find_images, is_image_name, is_video_name
 from amidst.inference.predict import dataset_sources
 from amidst.inference.reading import Source
 
@@ -55,7 +55,7 @@ def split_words(words: Sequence[str], built_in: str | None, *, with_dataset: boo
     first = words[0]
     if with_dataset or is_model(first):  # with --ann there is nothing else that the first word could be
         model, paths = first, list(words[1:])
-    elif built_in is not None and (is_image_name(first) or Path(first).exists()):
+    elif built_in is not None and (is_image_name(first) or is_video_name(first) or Path(first).exists()):
         model, paths = built_in, list(words)
     else:
         model, paths = first, list(words[1:])  # opening it tells what is wrong with it

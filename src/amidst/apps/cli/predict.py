@@ -2,52 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import numpy.typing as npt
 import typer
-from torch import nn
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
 from amidst.apps.cli.inputs import Inputs, read_inputs, split_words
 from amidst.apps.cli.opening import BUILT_IN, choose_device, open_model
-from amidst.apps.cli.pictures import Draw as Drawing
 from amidst.apps.cli.pictures import Gallery
+from amidst.apps.cli.predict_records import Work, best_words, detection_records, drawing, listed
+from amidst.apps.cli.predict_video import only_videos, predict_videos
 from amidst.apps.cli.progress import step
-from amidst.apps.report.drawing import draw_detections
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.results import Results
 from amidst.errors import ImageError, UsageError
 from amidst.inference.predict import (
+    OnError,
     Prediction,
     dataset_category_ids,
     predict_images,
     to_results,
 )
+from amidst.inference.reading import Source, open_image, read_ahead
+from amidst.inference.tiles import Tiling, predict_tiled
 from amidst.models.config import MaskConfig
-from amidst.models.weights import ModelInfo
 from amidst.training.setup import check_proposals
 
 app = new_app()
 
 GPU_BATCH = 8
 SHOWN_ROWS = 50  # images in the table
-SHOWN_OBJECTS = 5  # objects of an image in the table
-
+LARGE_AHEAD = 2  # photographs decoded ahead of their tiles
 
 Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="MODEL|PATH",
         help="MODEL: a run folder, a checkpoint, a model file, an exported .onnx file, or a built-in "
-        f"name; left out, it is the built-in **{BUILT_IN}**. PATH: photographs, and folders to search for "
-        "photographs.",
+        f"name; left out, it is the built-in **{BUILT_IN}**. PATH: photographs and folders to search for "
+        "photographs, or videos.",
         show_default=False,
     ),
 ]
@@ -62,7 +58,12 @@ ProposalFile = Annotated[
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("-o", "--output", help="Write all detections here, as COCO results.", show_default=False),
+    typer.Option(
+        "-o",
+        "--output",
+        help="Write all detections here: COCO results, of videos JSON lines.",
+        show_default=False,
+    ),
 ]
 Draw = Annotated[
     Path | None, typer.Option(help="Write the photographs with boxes into this folder.", show_default=False)
@@ -71,6 +72,18 @@ Threshold = Annotated[
     float, typer.Option(help="Least score that is listed and drawn; results files hold all.", min=0, max=1)
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Tile = Annotated[
+    str,
+    typer.Option(
+        metavar="SIZE",
+        help="Look at each photograph in tiles of SIZE x SIZE or WIDTHxHEIGHT pixels, and once whole.",
+        show_default=False,
+    ),
+]
+Overlap = Annotated[
+    float, typer.Option(help="Share of a tile's side that neighbours have in common.", min=0, max=0.9)
+]
+Every = Annotated[int, typer.Option(help="Videos: every so many-th frame.", min=1)]
 Batch = Annotated[int, typer.Option("--batch", help="Images at a time; 0 = 1 on a CPU, 8 on a GPU.", min=0)]
 Workers = Annotated[int, typer.Option(help="Threads that read images.", min=0)]
 Runtime = Annotated[
@@ -89,26 +102,36 @@ def predict(
     draw: Draw = None,
     threshold: Threshold = 0.3,
     device: Device = "auto",
+    tile: Tile = "",
+    overlap: Overlap = 0.2,
+    every: Every = 1,
     batch_size: Batch = 0,
     workers: Workers = 2,
     runtime: Runtime = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Detect objects in photographs, folders or a dataset.
+    """Detect objects in photographs, folders, a dataset or videos.
 
     Photographs of any size, orientation and colour mode are taken; a file that cannot be read is named and
-    passed over, and the exit code is then 1.
+    passed over, and the exit code is then 1. Large photographs are better looked at in tiles. A video gives
+    a line of JSON for each frame and, with --draw, a video with boxes.
 
     **Examples**
 
       amidst predict photo.jpg --draw out/
+
+      amidst predict aerial.tif --tile 800 --draw out/
+
+      amidst predict clip.mp4 --every 5 -o detections.jsonl --draw out/
 
       amidst predict runs/mine holiday/ -o found.json
 
       amidst predict runs/mine --ann val.json --images images/ -o results.json
     """
     model_name, paths = split_words(words or [], BUILT_IN, with_dataset=ann is not None)
-    inputs = read_inputs(paths, ann, images, proposals)
+    videos = only_videos(paths, ann)
+    inputs = Inputs([], {}) if videos else read_inputs(paths, ann, images, proposals)
+    tiling = read_tiling(tile, overlap, proposals)
     place = choose_device(device)
     model, info = open_model(model_name, place, runtime)
     if isinstance(info.config, MaskConfig):
@@ -116,8 +139,11 @@ def predict(
     check_proposals(info.config, proposals is not None)
     category_ids = dataset_category_ids(info, inputs.dataset or CocoDataset())
     batch_size = batch_size or (1 if place.type == "cpu" else GPU_BATCH)
-    work = Work(model, info, inputs, category_ids, threshold, batch_size, workers)
-    results, broken = _predict(work, draw, as_json)
+    work = Work(model, info, category_ids, threshold, batch_size, workers, tiling)
+    if videos:
+        predict_videos(work, videos, every, output, draw, as_json)
+        return
+    results, broken = _predict(work, inputs, draw, as_json)
     if output is not None:
         inputs.write(results, output)
         say(f"{len(results)} detections written to {output}")
@@ -128,26 +154,20 @@ def predict(
         raise typer.Exit(1)
 
 
-@dataclass(frozen=True)
-class Work:
-    """What to predict on, and how."""
-
-    model: nn.Module
-    info: ModelInfo
-    inputs: Inputs
-    category_ids: npt.NDArray[np.int64]  # (K,)
-    threshold: float
-    batch_size: int
-    workers: int
-
-    @property
-    def category_names(self) -> dict[int, str]:
-        """Name of each category id."""
-        names = (str(category["name"]) for category in self.info.categories)
-        return dict(zip(self.category_ids.tolist(), names, strict=True))
+def read_tiling(tile: str, overlap: float, proposals: Path | None) -> Tiling | None:
+    """What --tile and --overlap ask for. Raises UsageError."""
+    if not tile:
+        return None
+    if proposals is not None:
+        raise UsageError("--tile does not go with --proposals: they are boxes of the whole photograph")
+    width, _, height = tile.lower().partition("x")
+    try:
+        return Tiling(int(width), int(height or width), overlap)
+    except ValueError:
+        raise UsageError(f"--tile {tile}: expected pixels, such as 800 or 1024x768") from None
 
 
-def _predict(work: Work, draw: Path | None, as_json: bool) -> tuple[Results, list[Path]]:
+def _predict(work: Work, inputs: Inputs, draw: Path | None, as_json: bool) -> tuple[Results, list[Path]]:
     """Run through all sources; list each image on stdout as it comes, or as a table at the end."""
     parts: list[Results] = []
     rows: list[tuple[str, str, str, str]] = []
@@ -163,16 +183,8 @@ def _predict(work: Work, draw: Path | None, as_json: bool) -> tuple[Results, lis
         gallery = Gallery(draw) if draw is not None else None
         if gallery is not None:
             stack.enter_context(gallery)
-        bar = stack.enter_context(step("predicting", len(work.inputs.sources)))
-        predictions = predict_images(
-            work.model,
-            work.info,
-            work.inputs.sources,
-            batch_size=work.batch_size,
-            workers=work.workers,
-            on_error=failing,
-        )
-        for prediction in predictions:
+        bar = stack.enter_context(step("predicting", len(inputs.sources)))
+        for prediction in _predictions(work, inputs.sources, failing):
             part = to_results(prediction, work.category_ids)
             parts.append(part)
             if as_json:
@@ -180,58 +192,40 @@ def _predict(work: Work, draw: Path | None, as_json: bool) -> tuple[Results, lis
             elif len(rows) < SHOWN_ROWS:
                 rows.append(_row(work, prediction, part))
             if gallery is not None:
-                name = work.inputs.names[prediction.path]
-                gallery.add(prediction.path, name, _drawing(work, prediction, part), prediction.size_hw)
+                name = inputs.names[prediction.path]
+                gallery.add(prediction.path, name, drawing(work, prediction, part), prediction.size_hw)
             bar.update(len(parts) + len(broken))
     if not as_json:
         _print_rows(rows, len(parts))
     return Results.concatenate(parts), broken
 
 
-def _drawing(work: Work, prediction: Prediction, part: Results) -> Drawing:
-    """What draws the detections on their photograph."""
-    return partial(
-        draw_detections,
-        boxes_xyxy=prediction.detections.boxes_xyxy.numpy(),
-        category_ids=part.category_ids,
-        scores=part.scores,
-        names=work.category_names,
-        min_score=work.threshold,
+def _predictions(work: Work, sources: Sequence[Source], on_error: OnError) -> Iterator[Prediction]:
+    batch, workers = work.batch_size, work.workers
+    if work.tiling is None:
+        return predict_images(
+            work.model, work.info, sources, batch_size=batch, workers=workers, on_error=on_error
+        )
+    images = read_ahead(sources, open_image, workers=min(workers, 1), ahead=LARGE_AHEAD)
+    return predict_tiled(
+        work.model, work.info, images, work.tiling, batch_size=batch, workers=workers, on_error=on_error
     )
 
 
-def _listed(work: Work, part: Results) -> list[int]:
-    """Indices of the detections that reach the threshold, by descending score."""
-    order = np.argsort(-part.scores, kind="stable")
-    return [int(index) for index in order if part.scores[index] >= work.threshold]
-
-
 def _json_record(work: Work, prediction: Prediction, part: Results) -> dict[str, Any]:
-    names, boxes = work.category_names, part.boxes_xywh
     return {
         "file_name": str(prediction.path),
         "image_id": prediction.image_id,
         "height": prediction.size_hw[0],
         "width": prediction.size_hw[1],
-        "detections": [
-            {
-                "category_id": int(part.category_ids[index]),
-                "category": names[int(part.category_ids[index])],
-                "score": round(float(part.scores[index]), 6),
-                "bbox": [round(float(value), 3) for value in boxes[index]] if boxes is not None else None,
-            }
-            for index in _listed(work, part)
-        ],
+        "detections": detection_records(work, part, listed(part, work.threshold)),
     }
 
 
 def _row(work: Work, prediction: Prediction, part: Results) -> tuple[str, str, str, str]:
-    names, listed = work.category_names, _listed(work, part)
-    words = [f"{names[int(part.category_ids[i])]} {part.scores[i]:.2f}" for i in listed[:SHOWN_OBJECTS]]
-    if len(listed) > SHOWN_OBJECTS:
-        words.append(f"and {len(listed) - SHOWN_OBJECTS} more")
     height, width = prediction.size_hw
-    return str(prediction.path), f"{width} x {height}", str(len(listed)), ", ".join(words)
+    found = listed(part, work.threshold)
+    return str(prediction.path), f"{width} x {height}", str(len(found)), best_words(work, part, found)
 
 
 def _print_rows(rows: Sequence[tuple[str, str, str, str]], images: int) -> None:
