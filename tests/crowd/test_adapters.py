@@ -15,7 +15,7 @@ import pytest
 
 from amidst.crowd import adapter_mturk, adapter_prolific
 from amidst.crowd.adapter_mturk import Offer
-from amidst.crowd.adapters import Entry, PlatformError, check_entry, sign_entry, waiting
+from amidst.crowd.adapters import Entry, PlatformError, check_entry, person_hash, sign_entry, waiting
 from amidst.crowd.mturk_client import MTurkClient, authorization
 from amidst.crowd.store import Store, open_store
 from amidst.errors import UsageError
@@ -38,30 +38,31 @@ def test_an_entry_holds_only_as_it_was_signed() -> None:
             check_entry(SECRET, *change, signature, 50)  # type: ignore[arg-type]
 
 
-def test_prolific_identities_come_in_and_a_code_goes_back_once(tmp_path: Path) -> None:
-    url = adapter_prolific.entry_url("https://here/enter", SECRET, "c", "labelling", "study1", 100)
+def test_prolific_identities_come_in() -> None:
+    url = adapter_prolific.entry_url("https://here/prolific", SECRET, "c", "labelling", "study1", 100)
     filled = url.replace("{%PROLIFIC_PID%}", "ann").replace("{%SESSION_ID%}", "s1")
     parameters = dict(parse_qsl(urlsplit(filled).query))
     assert adapter_prolific.enter(SECRET, "c", parameters, 50) == Entry(
-        provider="prolific", external_id="ann", assignment="s1"
+        provider="prolific", external_id="ann", stage="labelling", group="study1", assignment="s1"
     )
-    for name, value in (("PROLIFIC_PID", ""), ("stage", "none"), ("expires", "101"), ("STUDY_ID", "study2")):
+    for name, value in (
+        ("PROLIFIC_PID", ""),
+        ("stage", "none"),
+        ("expires", "101"),
+        ("expires", "9" * 5000),
+        ("expires", "\u0663"),
+        ("STUDY_ID", "study2"),
+    ):
         with pytest.raises(UsageError):
             adapter_prolific.enter(SECRET, "c", {**parameters, name: value}, 50)
 
-    async def play() -> None:
-        store = await open_store(tmp_path / "campaign.db", create=True, durable=False)
-        codes = [
-            await store.write(lambda c: adapter_prolific.complete(c, SECRET, "study1", "s1", 1))
-            for _ in range(2)
-        ]
-        await store.close()
-        assert codes == [adapter_prolific.completion_code(SECRET, "study1", "s1"), None]
-        assert (
-            adapter_prolific.return_url("https://p/complete", codes[0]) == f"https://p/complete?cc={codes[0]}"
-        )
 
-    asyncio.run(play())
+def test_a_completion_code_belongs_to_its_session() -> None:
+    code = adapter_prolific.completion_code(SECRET, "study1", "s1")
+    assert code == adapter_prolific.completion_code(SECRET, "study1", "s1")
+    others = [("study1", "s2"), ("study2", "s1")]
+    assert code not in [adapter_prolific.completion_code(SECRET, *one) for one in others]
+    assert adapter_prolific.return_url("https://p/complete", code) == f"https://p/complete?cc={code}"
 
 
 def mturk_parameters(**change: str) -> dict[str, str]:
@@ -81,7 +82,11 @@ def mturk_parameters(**change: str) -> dict[str, str]:
 def test_mturk_entries() -> None:
     entry = adapter_mturk.enter(SECRET, "c", mturk_parameters(), 50)
     assert entry.submit_to == "https://workersandbox.mturk.com/mturk/externalSubmit"
-    assert (entry.external_id, entry.assignment, entry.preview) == ("W1", "A1", False)
+    assert (entry.external_id, entry.assignment, entry.hit, entry.preview) == ("W1", "A1", "H1", False)
+    local = mturk_parameters(turkSubmitTo="http://127.0.0.1:9")
+    assert adapter_mturk.enter(SECRET, "c", local, 50, hosts=["http://127.0.0.1:9"]).submit_to.endswith(
+        ":9/mturk/externalSubmit"
+    )
     looking = adapter_mturk.enter(SECRET, "c", mturk_parameters(assignmentId=adapter_mturk.PREVIEW), 50)
     assert looking.preview
     assert looking.external_id == ""
@@ -91,6 +96,8 @@ def test_mturk_entries() -> None:
         ("turkSubmitTo", ""),
         ("workerId", ""),
         ("assignmentId", "a/b"),
+        ("hitId", ""),
+        ("workerId", "\u00c4NN"),
         ("signature", "0"),
         ("stage", "other"),
     ):
@@ -119,7 +126,8 @@ class Fake:
     def __init__(self) -> None:
         self.hits: list[dict[str, Any]] = []
         self.assignments: dict[str, list[dict[str, str]]] = {}
-        self.paid: list[tuple[str, str]] = []
+        self.paid: list[tuple[str, str, str]] = []
+        self.questions: list[str] = []
         self.failures = 0
         self.lost_replies = 0
 
@@ -137,6 +145,7 @@ class Fake:
                 "token": body["UniqueRequestToken"],
             }
             self.hits.append(hit)
+            self.questions.append(body["Question"])
             if self.lost_replies:
                 self.lost_replies -= 1
                 return 500, {}
@@ -147,7 +156,7 @@ class Fake:
             return 200, {**page, **({"NextToken": str(start + 2)} if start + 2 < len(self.hits) else {})}
         if operation == "ListAssignmentsForHIT":
             return 200, {"Assignments": self.assignments.get(body["HITId"], [])}
-        self.paid.append((operation, body["AssignmentId"]))
+        self.paid.append((operation, body["AssignmentId"], body.get("WorkerId", "")))
         return 200, {}
 
 
@@ -206,8 +215,8 @@ def test_hits_are_placed_once_in_portions_of_nine(tmp_path: Path, fake: tuple[Fa
     async def play(store: Store) -> None:
         assert await order(store) == 3
         assert await order(store) == 0
-        assert await adapter_mturk.deliver(store, client, 1) == (3, [])
-        assert await adapter_mturk.deliver(store, client, 2) == (0, [])
+        assert await adapter_mturk.deliver(store, client, SECRET, 1) == (3, [])
+        assert await adapter_mturk.deliver(store, client, SECRET, 2) == (0, [])
         assert [hit["MaxAssignments"] for hit in platform.hits] == [9, 9, 2]
 
     with_campaign(tmp_path, play)
@@ -219,12 +228,12 @@ def test_a_hit_whose_reply_was_lost_is_adopted(tmp_path: Path, fake: tuple[Fake,
     async def play(store: Store) -> None:
         await order(store)
         platform.failures, platform.lost_replies = 1, 1
-        done, problems = await adapter_mturk.deliver(store, client, 1)
+        done, problems = await adapter_mturk.deliver(store, client, SECRET, 1)
         assert (done, len(problems)) == (0, 1)  # busy: later
-        done, problems = await adapter_mturk.deliver(store, client, 2)
+        done, problems = await adapter_mturk.deliver(store, client, SECRET, 2)
         assert (done, len(platform.hits)) == (0, 1)  # made, and we do not know
         assert await adapter_mturk.reconcile(store, client, 3) == 1
-        assert await adapter_mturk.deliver(store, client, 4) == (2, [])
+        assert await adapter_mturk.deliver(store, client, SECRET, 4) == (2, [])
         assert len(platform.hits) == 3
         assert await adapter_mturk.reconcile(store, client, 5) == 0
 
@@ -238,14 +247,15 @@ def test_only_confirmed_assignments_are_paid_and_only_once(
     platform.assignments["H0"] = [{"AssignmentId": "A1", "WorkerId": "W1"}]
 
     async def play(store: Store) -> None:
-        for worker, assignment in (("W1", "A1"), ("W2", "A2")):
+        first, second = (person_hash(SECRET, "mturk", name) for name in ("W1", "W2"))
+        for who, assignment in ((first, "A1"), (second, "A2")):
             for _ in range(2):
-                await store.write(lambda c, a=assignment, w=worker: adapter_mturk.approve(c, "H0", a, w, 1))
-        await store.write(lambda c: adapter_mturk.bonus(c, "H0", "A1", "W1", "0.05", "thanks", "first", 1))
-        await store.write(lambda c: adapter_mturk.reject(c, "H0", "A1", "W2", "not yours", 1))
-        done, problems = await adapter_mturk.deliver(store, client, 2)
+                await store.write(lambda c, a=assignment, w=who: adapter_mturk.approve(c, "H0", a, w, 1))
+        await store.write(lambda c: adapter_mturk.bonus(c, "H0", "A1", first, "0.05", "thanks", "one", 1))
+        await store.write(lambda c: adapter_mturk.reject(c, "H0", "A1", second, "not yours", 1))
+        done, problems = await adapter_mturk.deliver(store, client, SECRET, 2)
         assert (done, len(problems)) == (2, 2)
-        assert platform.paid == [("ApproveAssignment", "A1"), ("SendBonus", "A1")]
+        assert platform.paid == [("ApproveAssignment", "A1", ""), ("SendBonus", "A1", "W1")]
         assert await store.read(waiting) == []
 
     with_campaign(tmp_path, play)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -27,6 +27,8 @@ from amidst.crowd.adapters import (
     PlatformError,
     check_entry,
     delivered,
+    is_number,
+    person_hash,
     queue,
     replies,
     sign_entry,
@@ -41,6 +43,7 @@ PROVIDER = "mturk"
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 SUBMIT_HOSTS = ("https://www.mturk.com", "https://workersandbox.mturk.com")
 MOST_ASSIGNMENTS = 9
+MAX_ID = 200
 SCHEMA = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd"
 OPERATIONS = {
     "mturk.create": "CreateHIT",
@@ -61,22 +64,36 @@ class Offer(Wire, frozen=True):
     frame_height: int = 800
 
 
-def enter(secret: str, campaign: str, parameters: Mapping[str, str], now: int) -> Entry:
+def enter(
+    secret: str,
+    campaign: str,
+    parameters: Mapping[str, str],
+    now: int,
+    hosts: Collection[str] = SUBMIT_HOSTS,
+) -> Entry:
     """Who comes. Raises UsageError for an address that is not ours, or a host that is not the platform's."""
     stage, expires, group = (parameters.get(name, "") for name in ("stage", "expires", "group"))
-    if stage not in STAGES or not expires.isdecimal():
+    if stage not in STAGES or not is_number(expires):
         raise UsageError("the address of this task is not complete")
     check_entry(secret, campaign, stage, group, int(expires), parameters.get("signature", ""), now)
     assignment, person = parameters.get("assignmentId", ""), parameters.get("workerId", "")
     if assignment == PREVIEW:
-        return Entry(provider=PROVIDER, external_id="", preview=True)
+        return Entry(provider=PROVIDER, external_id="", stage=stage, group=group, preview=True)
     host = parameters.get("turkSubmitTo", "").rstrip("/")
-    if host not in SUBMIT_HOSTS:
+    if host not in hosts:
         raise UsageError("turkSubmitTo is not a host of Mechanical Turk")
-    if not assignment.isalnum() or not person.isalnum():
-        raise UsageError("the address of this task lacks assignmentId or workerId")
+    hit = parameters.get("hitId", "")
+    for name, value in (("assignmentId", assignment), ("workerId", person), ("hitId", hit)):
+        if not (value.isascii() and value.isalnum() and len(value) <= MAX_ID):
+            raise UsageError(f"the address of this task lacks {name}")
     return Entry(
-        provider=PROVIDER, external_id=person, assignment=assignment, submit_to=f"{host}/mturk/externalSubmit"
+        provider=PROVIDER,
+        external_id=person,
+        stage=stage,
+        group=group,
+        assignment=assignment,
+        hit=hit,
+        submit_to=f"{host}/mturk/externalSubmit",
     )
 
 
@@ -119,15 +136,18 @@ def publish(
     return made
 
 
-def approve(connection: Connection, hit: str, assignment: str, worker: str, now: int) -> bool:
-    """Writes an approval down; it is sent once the platform has confirmed who did the assignment."""
-    payload = {"AssignmentId": assignment, "_hit": hit, "_worker": worker}
+def approve(connection: Connection, hit: str, assignment: str, person: str, now: int) -> bool:
+    """Writes an approval down; it is sent once the platform has confirmed who did the assignment.
+
+    person: the hash that is kept of the worker's name (`adapters.person_hash`).
+    """
+    payload = {"AssignmentId": assignment, "_hit": hit, "_person": person}
     return queue(connection, "mturk.approve", payload, f"mturk.approve|{assignment}", now)
 
 
-def reject(connection: Connection, hit: str, assignment: str, worker: str, reason: str, now: int) -> bool:
+def reject(connection: Connection, hit: str, assignment: str, person: str, reason: str, now: int) -> bool:
     """Writes a rejection down; likewise."""
-    payload = {"AssignmentId": assignment, "RequesterFeedback": reason, "_hit": hit, "_worker": worker}
+    payload = {"AssignmentId": assignment, "RequesterFeedback": reason, "_hit": hit, "_person": person}
     return queue(connection, "mturk.reject", payload, f"mturk.reject|{assignment}", now)
 
 
@@ -135,7 +155,7 @@ def bonus(
     connection: Connection,
     hit: str,
     assignment: str,
-    worker: str,
+    person: str,
     amount: str,
     reason: str,
     key: str,
@@ -145,25 +165,27 @@ def bonus(
     token = f"mturk.bonus|{assignment}|{key}"
     payload = {
         "AssignmentId": assignment,
-        "WorkerId": worker,
         "BonusAmount": amount,
         "Reason": reason,
         "UniqueRequestToken": _request_token(token),
         "_hit": hit,
-        "_worker": worker,
+        "_person": person,
     }
     return queue(connection, "mturk.bonus", payload, token, now)
 
 
-async def deliver(store: Store, platform: Platform, now: int) -> tuple[int, list[str]]:
-    """Tells the platform what waits; how many were delivered, and what went wrong. Call it again later."""
+async def deliver(store: Store, platform: Platform, secret: str, now: int) -> tuple[int, list[str]]:
+    """Tells the platform what waits; how many were delivered, and what went wrong. Call it again later.
+
+    secret: by which names of people are hashed.
+    """
     problems: list[str] = []
     done = 0
     for message in await store.read(waiting):
         if message.kind not in OPERATIONS:
             continue
         try:
-            reply = await asyncio.to_thread(_tell, platform, message)
+            reply = await asyncio.to_thread(_tell, platform, message, secret)
         except PlatformError as error:
             problems.append(f"{message.kind}: {error}")
             if error.again:
@@ -180,6 +202,8 @@ async def reconcile(store: Store, platform: Platform, now: int) -> int:
     known = {reply.get("HIT", {}).get("HITId") for reply in told}
     unsent = [message for message in await store.read(waiting) if message.kind == "mturk.create"]
     missing = {message.payload["RequesterAnnotation"]: message for message in unsent}
+    if not missing:
+        return 0
     adopted, page = 0, ""
     while True:
         more = {"NextToken": page} if page else {}
@@ -194,25 +218,31 @@ async def reconcile(store: Store, platform: Platform, now: int) -> int:
             return adopted
 
 
-def _tell(platform: Platform, message: Message) -> dict[str, Any]:
+def _tell(platform: Platform, message: Message, secret: str) -> dict[str, Any]:
     arguments = {name: value for name, value in message.payload.items() if not name.startswith("_")}
-    if message.kind != "mturk.create" and not _confirmed(platform, message):
-        raise PlatformError("the platform knows no such assignment of this worker", again=False)
+    if message.kind != "mturk.create":
+        person = _confirmed(platform, message, secret)
+        if message.kind == "mturk.bonus":
+            arguments["WorkerId"] = person
     return platform.call(OPERATIONS[message.kind], arguments)
 
 
-def _confirmed(platform: Platform, message: Message) -> bool:
-    """Whether the assignment is the worker's: what came in by the address is not believed."""
+def _confirmed(platform: Platform, message: Message, secret: str) -> str:
+    """The platform's name of who did the assignment, if that is who came with it: what came in by the address
+    is not believed. Raises PlatformError.
+    """
     page = ""
     while True:
         more = {"NextToken": page} if page else {}
         reply = platform.call("ListAssignmentsForHIT", {"HITId": message.payload["_hit"], **more})
         for found in reply.get("Assignments", []):
             if found["AssignmentId"] == message.payload["AssignmentId"]:
-                return bool(found["WorkerId"] == message.payload["_worker"])
+                person = str(found["WorkerId"])
+                if person_hash(secret, PROVIDER, person) == message.payload["_person"]:
+                    return person
         page = reply.get("NextToken", "")
         if not page:
-            return False
+            raise PlatformError("the platform knows no such assignment of this worker", again=False)
 
 
 def _question(url: str, height: int) -> str:

@@ -1,9 +1,9 @@
 """Platforms that send people with their identity in the address, as Prolific does.
 
-    https://here/enter?PROLIFIC_PID=...&STUDY_ID=...&SESSION_ID=...&stage=...&expires=...&signature=...
+    https://here/prolific?PROLIFIC_PID=...&STUDY_ID=...&SESSION_ID=...&stage=...&expires=...&signature=...
 
-When a ticket is done its worker takes a completion code back. The code is signed for one session, and is
-given out once.
+Who has done his tickets takes a completion code back. It is signed for one session, which finishes once
+(`assignments`); asked again, its worker gets the same code.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from sqlalchemy import Connection
-
-from amidst.crowd.adapters import Entry, check_entry, queue, sign_entry
+from amidst.crowd.adapters import Entry, check_entry, is_number, sign_entry
 from amidst.crowd.config import STAGES, Stage
 from amidst.errors import UsageError
 
@@ -40,7 +38,7 @@ def entry_url(base: str, secret: str, campaign: str, stage: Stage, study: str, e
 def enter(secret: str, campaign: str, parameters: Mapping[str, str], now: int) -> Entry:
     """Who comes. Raises UsageError for an address that is not ours, is over, or lacks an identity."""
     stage, expires = parameters.get("stage", ""), parameters.get("expires", "")
-    if stage not in STAGES or not expires.isdecimal():
+    if stage not in STAGES or not is_number(expires):
         raise UsageError("the address of this task is not complete")
     names = ("PROLIFIC_PID", "STUDY_ID", "SESSION_ID")
     person, study, session = (parameters.get(name, "") for name in names)
@@ -48,20 +46,13 @@ def enter(secret: str, campaign: str, parameters: Mapping[str, str], now: int) -
         if not 0 < len(value) <= MAX_ID or not value.isprintable():
             raise UsageError(f"the address of this task lacks {name}")
     check_entry(secret, campaign, stage, study, int(expires), parameters.get("signature", ""), now)
-    return Entry(provider=PROVIDER, external_id=person, assignment=session)
+    return Entry(provider=PROVIDER, external_id=person, stage=stage, group=study, assignment=session)
 
 
 def completion_code(secret: str, study: str, session: str) -> str:
     """Twelve letters and digits that only this session's worker is shown."""
     digest = hmac.new(secret.encode(), f"done|{study}|{session}".encode(), hashlib.sha256).digest()
     return base64.b32encode(digest)[:12].decode()
-
-
-def complete(connection: Connection, secret: str, study: str, session: str, now: int) -> str | None:
-    """The code of a finished session, the first time that it is asked for; None afterwards."""
-    payload = {"study": study, "session": session}
-    first = queue(connection, "prolific.complete", payload, f"prolific|{study}|{session}", now)
-    return completion_code(secret, study, session) if first else None
 
 
 def return_url(base: str, code: str) -> str:

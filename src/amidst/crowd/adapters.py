@@ -23,16 +23,22 @@ from amidst.crowd.config import Stage
 from amidst.crowd.schema_people import outbox
 from amidst.errors import UsageError
 
+LONGEST_NUMBER = 18  # digits
+
 
 class Entry(Wire, frozen=True):
     """Someone who came from a platform.
 
-    preview: only looks, and gets instructions but no work. assignment: what the platform will pay, to be
-    confirmed before it is. submit_to: address to which the page posts when it is done, "" if it does not.
+    stage, group: what our signed part of the address says. preview: only looks, and gets instructions but no
+    work. assignment: what the platform will pay, to be confirmed before it is; hit: the task that it belongs
+    to. submit_to: address to which the page posts when it is done, "" if it does not.
     """
 
     provider: str
     external_id: str
+    stage: Stage
+    group: str
+    hit: str = ""
     assignment: str = ""
     preview: bool = False
     submit_to: str = ""
@@ -77,6 +83,17 @@ def check_entry(
         raise UsageError("the address of this task is not one that the campaign gave out")
     if now > expires:
         raise UsageError("the address of this task is over; ask for a new one")
+
+
+def person_hash(secret: str, provider: str, external_id: str) -> str:
+    """What is kept of a platform's name of a person."""
+    text = f"{provider}|{external_id}"
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def is_number(text: str) -> bool:
+    """Whether a part of an address is a time."""
+    return text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER
 
 
 def queue(connection: Connection, kind: str, payload: dict[str, Any], token: str, now: int) -> bool:

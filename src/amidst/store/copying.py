@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, MetaData, Row, Table, func, insert, literal_column, select, text
+from sqlalchemy import Connection, Integer, MetaData, Row, Table, func, insert, literal_column, select, text
 
 from amidst.errors import DataError, UsageError
 from amidst.store.postgres import PostgresStore
@@ -100,7 +100,7 @@ def _refuse_rows(connection: Connection, metadata: MetaData) -> None:
 
 async def _pages(source: SqliteStore, table: Table) -> AsyncIterator[Rows]:
     """All rows of a table of the file, each once, while nobody else writes it."""
-    rowid = literal_column("rowid")
+    rowid = literal_column("rowid", Integer)
     after = 0
     while True:
         query = select(table, rowid.label("_rowid")).where(rowid > after).order_by(rowid).limit(PAGE)

@@ -178,9 +178,12 @@ def test_every_reply_has_the_security_headers(client: Any, path: str) -> None:
 
 
 def test_a_page_for_frames_names_who_may_show_it(client: Any) -> None:
-    headers = client.get("/frame/x").headers
-    assert headers["content-security-policy"].endswith("frame-ancestors https://a.example")
+    headers = client.get("/frame").headers
+    policy = headers["content-security-policy"]
+    assert policy.endswith("form-action https://a.example; frame-ancestors https://a.example")
     assert "x-frame-options" not in headers
+    below = client.get("/frame/x").headers  # that page alone
+    assert below["content-security-policy"].endswith("form-action 'none'; frame-ancestors 'none'")
 
 
 def test_files_of_users_keep_their_stricter_policy(client: Any) -> None:

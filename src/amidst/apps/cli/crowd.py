@@ -13,12 +13,14 @@ from amidst.apps.cli import crowd_campaigns, crowd_database, crowd_demo, crowd_s
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
 from amidst.apps.cli.crowd_campaigns import Place, opened
 from amidst.apps.cli.crowd_figures import progress_tables
+from amidst.apps.cli.crowd_platform import mturk
 from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
 from amidst.apps.server.installation import load_secrets
 from amidst.apps.server.serving import bind, is_loopback, make_server
 from amidst.coco.files import write_atomically
 from amidst.config import override
 from amidst.crowd import engine
+from amidst.crowd.adapters import Platform
 from amidst.crowd.config import CampaignConfig
 from amidst.errors import FindingError, UsageError
 
@@ -95,6 +97,15 @@ def serve(
             show_default=False,
         ),
     ] = "",
+    turk: Annotated[
+        str,
+        typer.Option(
+            "--mturk",
+            metavar="WHERE",
+            help="Order work from Mechanical Turk: sandbox, production, or an address.",
+            show_default=False,
+        ),
+    ] = "",
     settings: Settings = None,
     database_url: DatabaseUrl = "",
 ) -> None:
@@ -113,12 +124,12 @@ def serve(
     if not is_loopback(host) and not config.public_origin.startswith("https://"):
         warning_line("others can listen in: put a proxy with HTTPS in front and give --public-url")
     try:
-        asyncio.run(_serve(place, host, port, config))
+        asyncio.run(_serve(place, host, port, config, mturk(turk)))
     except KeyboardInterrupt:
         say("")
 
 
-async def _serve(place: Place, host: str, port: int, config: ServerConfig) -> None:
+async def _serve(place: Place, host: str, port: int, config: ServerConfig, platform: Platform | None) -> None:
     async with opened(place) as store:
         secrets = load_secrets(place.folder)
         listening = bind(host, port)
@@ -127,7 +138,7 @@ async def _serve(place: Place, host: str, port: int, config: ServerConfig) -> No
         say(f"serving {place.folder} at {address} (Ctrl-C ends)")
         if first is not None:
             say(f"first manager, once, within 24 hours: {address}/enter#{first}")
-        application = create_app(store, place.media, crowd_campaigns.now, secrets, config)
+        application = create_app(store, place.media, crowd_campaigns.now, secrets, config, platform=platform)
         server = make_server(application, behind_proxy=bool(config.public_origin))
         await server.serve(sockets=[listening])
 

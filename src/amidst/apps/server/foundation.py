@@ -36,7 +36,7 @@ def make_app(
 ) -> FastAPI:
     """An application of these routers, with its OpenAPI document at /api/openapi.json and no pages of it.
 
-    translation: exceptions of the layers below and how they are answered. frames: path prefixes and the
+    translation: exceptions of the layers below and how they are answered. frames: paths of pages and the
     hosts that may show them in a frame.
     """
     app = FastAPI(

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-    "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
+    "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action {hosts}; frame-ancestors {hosts}"
 )
 FILE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
 """For users' files (media): whatever they hold, a browser runs none of it."""
@@ -27,7 +27,8 @@ ONE_YEAR_S = 365 * 24 * 3600
 
 
 class SecurityHeaders:
-    """frames: hosts that may show the pages below a path prefix in a frame (crowd platforms); else nobody.
+    """frames: hosts that may show a page in a frame and get a form from it (crowd platforms), by the path of
+    the page; else nobody.
 
     https: also tell browsers to come back by HTTPS only.
     """
@@ -39,23 +40,22 @@ class SecurityHeaders:
         self.fixed = dict(FIXED)
         if https:
             self.fixed["Strict-Transport-Security"] = f"max-age={ONE_YEAR_S}"
-        self.frames = {prefix: " ".join(hosts) for prefix, hosts in (frames or {}).items()}
+        self.frames = {path: " ".join(hosts) for path, hosts in (frames or {}).items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI asks."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path: str = scope["path"]
-        ancestors = next((hosts for prefix, hosts in self.frames.items() if path.startswith(prefix)), "")
+        hosts = self.frames.get(scope["path"], "")
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self.fixed.items():
                     headers.setdefault(name, value)
-                headers.setdefault("Content-Security-Policy", POLICY.format(ancestors=ancestors or "'none'"))
-                if not ancestors:
+                headers.setdefault("Content-Security-Policy", POLICY.format(hosts=hosts or "'none'"))
+                if not hosts:
                     headers.setdefault("X-Frame-Options", "DENY")
             await send(message)
 

@@ -42,13 +42,14 @@ class Pages:
 
     async def page(self, request: Request) -> Response:
         """A page."""
-        return self._send(request, self._pages[request.url.path])
+        return self.send(request, self._pages[request.url.path])
 
     async def file(self, request: Request, name: str) -> Response:
         """A script or style of the pages."""
-        return self._send(request, name)
+        return self.send(request, name)
 
-    def _send(self, request: Request, name: str) -> Response:
+    def send(self, request: Request, name: str) -> Response:
+        """A file by its name. Raises Refusal (404)."""
         content = self._files.get(name)
         if content is None:
             raise Refusal(404, "there is no such file")

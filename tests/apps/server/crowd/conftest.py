@@ -157,7 +157,7 @@ def open_site(
     """Makes sites: a fresh copy of the campaign each, closed at the end of the session."""
     made: list[Site] = []
 
-    def make(config: ServerConfig = OPEN, database: str = "") -> Site:
+    def make(config: ServerConfig = OPEN, database: str = "", platform: Any = None) -> Site:
         client, clock, secrets = local_client(), [1_000_000 * MICRO], new_secrets()
         media = MediaStore(template / "media")
         where: str | Path = database
@@ -169,7 +169,7 @@ def open_site(
             where = tmp_path_factory.mktemp("site") / "campaign.db"
             shutil.copy(template / "campaign.db", where)
         store = client.run(open_store(where, durable=False))
-        app = create_app(store, media, lambda: clock[0], secrets, config, hasher=FAST)
+        app = create_app(store, media, lambda: clock[0], secrets, config, hasher=FAST, platform=platform)
         client.use(app)
         site = Site(client, store, secrets, media, clock, app, world)
         made.append(site)

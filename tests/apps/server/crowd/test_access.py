@@ -29,7 +29,7 @@ def routes_of(site: Any) -> list[Route]:
 
 def filled(path: str, number: int = UNKNOWN) -> str:
     """A path with its parameters filled in."""
-    for name in ("account", "link", "ticket", "worker", "void", "gold"):
+    for name in ("account", "link", "ticket", "worker", "void", "gold", "assignment"):
         path = path.replace("{" + name + "}", str(number))
     return path.replace("{variant}", "256").replace("{name}", "none.js")
 
@@ -55,7 +55,17 @@ def test_every_route_says_who_may_use_it(site: Any) -> None:
 
 def test_open_routes_are_these_and_no_others(site: Any) -> None:
     assert sorted({path for _, path, roles in routes_of(site) if roles == {"anyone"}}) == sorted(
-        [*PAGES, "/api/auth/enter", "/api/auth/login", "/media/{name}/{variant}", "/static/{name}"]
+        [
+            *PAGES,
+            "/mturk",
+            "/prolific",
+            "/api/auth/enter",
+            "/api/auth/login",
+            "/api/platforms/mturk/enter",
+            "/api/platforms/prolific/enter",
+            "/media/{name}/{variant}",
+            "/static/{name}",
+        ]
     )
 
 

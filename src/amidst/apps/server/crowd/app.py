@@ -20,8 +20,10 @@ from amidst.apps.server.accounts import Accounts, AccountsConfig
 from amidst.apps.server.crowd.assistance import Assist, AssistRoutes
 from amidst.apps.server.crowd.golds import GoldRoutes
 from amidst.apps.server.crowd.management import ManagementRoutes
+from amidst.apps.server.crowd.orders import OrderRoutes
 from amidst.apps.server.crowd.overview import OverviewRoutes
 from amidst.apps.server.crowd.pictures import Pictures
+from amidst.apps.server.crowd.platforms import MTURK_PAGE, PlatformConfig, PlatformRoutes
 from amidst.apps.server.crowd.settings import Settings
 from amidst.apps.server.crowd.tickets import TicketRoutes, WorkerLimits
 from amidst.apps.server.crowd.voiding import VoidRoutes
@@ -37,6 +39,7 @@ from amidst.apps.server.routes_accounts import AccountRoutes
 from amidst.apps.server.routes_auth import AuthLimits, AuthRoutes
 from amidst.config import Config
 from amidst.crowd import engine, schema_people
+from amidst.crowd.adapters import Platform
 from amidst.crowd.config import STAGES
 from amidst.crowd.store import Store
 from amidst.errors import AnswerError, DataError, StoreUnavailable, UnknownRecord, UsageError
@@ -72,6 +75,7 @@ class ServerConfig(Config, frozen=True):
     auth: AuthLimits = msgspec.field(default_factory=AuthLimits)
     workers: WorkerLimits = msgspec.field(default_factory=WorkerLimits)
     assist: Rate = Rate(count=60)
+    platforms: PlatformConfig = msgspec.field(default_factory=PlatformConfig)
 
 
 def make_accounts(clock: Clock, config: AccountsConfig) -> Accounts:
@@ -88,16 +92,19 @@ def create_app(
     *,
     hasher: PasswordHasher | None = None,
     assist: Assist | None = None,
+    platform: Platform | None = None,
 ) -> FastAPI:
     """The application; it sweeps while it runs, and leaves the store open when it ends.
 
-    hasher: of passwords, by default Argon2id with the library's parameters. assist: suggests masks.
+    hasher: of passwords, by default Argon2id with the library's parameters. assist: suggests masks. platform:
+    Mechanical Turk's interface, for those who order work there.
     """
     accounts = make_accounts(clock, config.accounts)
     gate = Gate(store, accounts, secrets, config.public_origin)
     settings, links = Settings(store, clock), MediaLinks(media, secrets.links, clock)
     pictures = Pictures(store, links)
-    workers = WorkerRoutes(store, gate, pictures)
+    workers, pages = WorkerRoutes(store, gate, pictures), Pages(PAGES)
+    orders = OrderRoutes(store, gate, platform)
     routers = [
         TicketRoutes(store, gate, settings, pictures, config.workers).router(),  # first: asked most often
         AuthRoutes(gate, config.auth, hasher).router(),
@@ -108,20 +115,25 @@ def create_app(
         OverviewRoutes(store, gate, settings).router(),
         workers.router(),
         VoidRoutes(store, gate, workers.roster).router(),
+        PlatformRoutes(store, gate, pages, config.platforms).router(),
+        orders.router(),
         links.routes(gate),
-        Pages(PAGES).routes(gate),
+        pages.routes(gate),
     ]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        sweeper = asyncio.create_task(_sweep(store, clock, config.sweep_s)) if config.sweep_s else None
+        ever = [_sweep(store, clock, config.sweep_s)] if config.sweep_s else []
+        ever += [orders.keep_telling()] if platform is not None else []
+        tasks = [asyncio.create_task(one) for one in ever]
         yield
-        if sweeper is not None:
-            sweeper.cancel()
+        for task in tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await sweeper
+                await task
 
-    return make_app("amidst crowd", gate, routers, TRANSLATION, lifespan)
+    frames = {MTURK_PAGE: config.platforms.submit_hosts}
+    return make_app("amidst crowd", gate, routers, TRANSLATION, lifespan, frames)
 
 
 async def _sweep(store: Store, clock: Clock, every_s: float) -> None:

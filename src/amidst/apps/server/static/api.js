@@ -29,6 +29,7 @@ export class ApiError extends Error {
 let known = null;
 /** @type {(() => Promise<void>) | null} */
 let expired = null;
+let bearer = "";
 
 /** Who is signed in, asked once; null for nobody. Throws ApiError if the server cannot be reached. */
 export function me() {
@@ -39,6 +40,18 @@ export function me() {
   });
   return known;
 }
+
+/**
+ * Show this token with every request from now on, in place of a cookie: a page in another site's frame has none.
+ * @param {string} token
+ */
+export function useBearer(token) {
+  bearer = token;
+  forgetMe();
+}
+
+/** Whether the session is this page's alone. */
+export const hasBearer = () => bearer !== "";
 
 /** Ask again who is signed in; after signing in or out. */
 export function forgetMe() {
@@ -86,6 +99,7 @@ async function request(method, path, body, csrf) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (csrf) headers["X-CSRF-Token"] = csrf;
+  if (bearer) headers.Authorization = `Bearer ${bearer}`;
   const text = body === undefined ? undefined : JSON.stringify(body);
   let response;
   try {

@@ -2,6 +2,7 @@
 // or a long press shows it large. What a tile shows and what happens to it is the screen's.
 
 import { element, keycaps } from "./page.js";
+import { recall, remember } from "./settings.js";
 
 /** @typedef {import("./types.js").Receipt} Receipt */
 /** @typedef {import("./types.js").Help} Help */
@@ -120,7 +121,7 @@ export function makeGrid({ root, name, label, count, fill, act, peek }) {
   /** @param {number} factor */
   function scale(factor) {
     const side = Math.round(Math.min(Math.max(size() * factor, TILE_PX.smallest), TILE_PX.largest));
-    localStorage.setItem(remembered, String(side));
+    remember(remembered, String(side));
     resize(side);
     tiles[current]?.scrollIntoView({ block: "nearest" });
   }
@@ -216,9 +217,9 @@ export function makeGrid({ root, name, label, count, fill, act, peek }) {
   });
   room.addEventListener("click", close);
 
-  const chosen = Number(localStorage.getItem(remembered));
+  const chosen = Number(recall(remembered));
   const refit = () => resize(chosen || fitting(scroller.clientWidth, scroller.clientHeight, count, 6));
-  const watch = new ResizeObserver(() => localStorage.getItem(remembered) || refit());
+  const watch = new ResizeObserver(() => recall(remembered) || refit());
   watch.observe(scroller);
   refit();
   if (count > 0) go(0, document.activeElement === document.body);

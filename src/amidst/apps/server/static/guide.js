@@ -1,6 +1,7 @@
 // What a worker should know of a stage, beside the work; it can be put away, and stays away.
 
 import { element, keycaps } from "./page.js";
+import { recall, remember } from "./settings.js";
 
 const HIDDEN = "guide-hidden";
 
@@ -30,9 +31,8 @@ export function makeGuide(title, lead, cases) {
   function show(open) {
     aside.hidden = !open;
     button.setAttribute("aria-expanded", String(open));
-    if (open) localStorage.removeItem(HIDDEN);
-    else localStorage.setItem(HIDDEN, "yes");
+    remember(HIDDEN, open ? null : "yes");
   }
-  show(localStorage.getItem(HIDDEN) === null);
+  show(recall(HIDDEN) === null);
   return { aside, button };
 }

@@ -1,5 +1,9 @@
 // What must survive a reload or a crash, in IndexedDB: tickets, the events of their work, answers on their way.
-// An edit is one small record, written when it happens; nothing is ever rewritten.
+// An edit is one small record, written when it happens; nothing is ever rewritten. Where a browser keeps nothing for a page
+// (in another site's frame), it is kept as long as the page, and the server's drafts are what survives.
+
+import { hasBearer } from "./api.js";
+import { MemoryDatabase } from "./journal_memory.js";
 
 /** @typedef {import("./types.js").Ticket} Ticket */
 /** @typedef {import("./types.js").Picture} Picture */
@@ -10,10 +14,12 @@
 
 const NAME = "amidst";
 
+/** @type {Record<string, string | string[]>} */
+const KEYS = { tickets: "id", events: ["ticket", "number"], outbox: "key" };
 const TRIES = 3;
 const PAUSE_MS = 500;
 
-/** @type {Promise<IDBDatabase> | null} */
+/** @type {Promise<IDBDatabase | MemoryDatabase> | null} */
 let opened = null;
 
 function database() {
@@ -24,12 +30,16 @@ function database() {
   return opened;
 }
 
-/** A database that a crash has damaged is made anew; the server's drafts are seconds behind. */
+/**
+ * A database that a crash has damaged is made anew; the server's drafts are seconds behind.
+ * @returns {Promise<IDBDatabase | MemoryDatabase>}
+ */
 async function open() {
   for (let left = TRIES; left > 0; left -= 1) {
     try {
       return await openOnce();
     } catch {
+      if (hasBearer()) return new MemoryDatabase(KEYS); // in another site's frame, where this is usual
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
@@ -46,9 +56,7 @@ function openOnce() {
     const opening = indexedDB.open(NAME, 1);
     opening.onupgradeneeded = () => {
       const made = opening.result;
-      made.createObjectStore("tickets", { keyPath: "id" });
-      made.createObjectStore("events", { keyPath: ["ticket", "number"] });
-      made.createObjectStore("outbox", { keyPath: "key" });
+      for (const [name, keyPath] of Object.entries(KEYS)) made.createObjectStore(name, { keyPath });
     };
     opening.onsuccess = () => {
       opening.result.onversionchange = () => opening.result.close();
@@ -67,7 +75,9 @@ function openOnce() {
  * @returns {Promise<T>}
  */
 async function transact(stores, mode, work) {
-  const transaction = (await database()).transaction(stores, mode, { durability: "relaxed" });
+  const kept = await database();
+  if (kept instanceof MemoryDatabase) return /** @type {T} */ (work(/** @type {any} */ (kept))?.result);
+  const transaction = kept.transaction(stores, mode, { durability: "relaxed" });
   const request = work(transaction);
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve(/** @type {T} */ (request?.result));

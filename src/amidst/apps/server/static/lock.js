@@ -18,6 +18,7 @@ export function holdLock(name, { gained, waiting, lost }) {
   /** @param {LockOptions} options */
   const request = (options) =>
     navigator.locks.request(name, options, keep).catch((error) => {
+      if (error.name === "SecurityError") return void keep(); // a frame that shares nothing with any other page
       if (error.name !== "AbortError" || queued?.signal.aborted) return;
       lost();
       wait();
@@ -33,7 +34,8 @@ export function holdLock(name, { gained, waiting, lost }) {
     waiting();
     wait();
     return undefined;
-  }).catch(() => {
+  }).catch((error) => {
+    if (error.name === "SecurityError") return void keep();
     lost();
     wait();
   });

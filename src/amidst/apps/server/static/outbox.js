@@ -24,6 +24,7 @@ export async function send(outgoing) {
   let outcome;
   try {
     outcome = { kind: "stored", receipt: await ask("POST", `/api/tickets/${ticket}/submit`, { token, idem_key: key, body, client }) };
+    document.dispatchEvent(new CustomEvent("answered", { detail: outcome.receipt }));
   } catch (error) {
     if (!(error instanceof ApiError) || error.passing) return { kind: "later", message: error instanceof Error ? error.message : String(error) };
     const gone = error.code === "stale" || error.status === 404;

@@ -1,6 +1,7 @@
 // What every page has: the header, the cheat sheet, dialogs, and a way to build elements without HTML strings.
 
-import { ask, forgetMe, me } from "./api.js";
+import { ask, forgetMe, hasBearer, me } from "./api.js";
+import { recall, remember } from "./settings.js";
 
 /** @typedef {import("./types.js").Account} Account */
 /** @typedef {import("./types.js").Help} Help */
@@ -103,7 +104,7 @@ export async function openPage({ title, nav = [], cheatSheet }) {
     location.replace(`/enter?to=${encodeURIComponent(location.pathname)}`);
     return new Promise(() => {}); // the page is going away
   }
-  const places = PLACES.filter(({ roles }) => roles.includes(account.role));
+  const places = PLACES.filter(({ roles }) => roles.includes(account.role) && !hasBearer()); // it would be lost on the way
   return { account, ...putHeader({ title, nav: [...places, ...nav], cheatSheet, account }) };
 }
 
@@ -124,7 +125,8 @@ export function putHeader({ title, nav, cheatSheet, account }) {
     element("span", { class: "grow" }),
     cheatSheet && element("button", { class: "quiet", type: "button", title: "Keys (?)", onclick: () => showCheatSheet(cheatSheet()) }, "Keys ", element("kbd", {}, "?")),
     themeButton(),
-    account ? accountMenu(account) : element("a", { class: "button quiet", href: "/enter" }, "Sign in"),
+    !account && element("a", { class: "button quiet", href: "/enter" }, "Sign in"),
+    account && !hasBearer() && accountMenu(account),
   );
   document.body.prepend(header);
   if (cheatSheet) {
@@ -146,7 +148,7 @@ export function isTyping(target) {
 }
 
 function theme() {
-  return localStorage.getItem("theme") ?? "auto";
+  return recall("theme") ?? "auto";
 }
 
 /** @param {string} name */
@@ -159,7 +161,7 @@ function themeButton() {
   const button = element("button", { class: "quiet", type: "button", title: "Light or dark", onclick: turn }, theme());
   function turn() {
     const next = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
-    localStorage.setItem("theme", next);
+    remember("theme", next);
     applyTheme(next);
     button.textContent = next;
     document.dispatchEvent(new Event("themechange"));
