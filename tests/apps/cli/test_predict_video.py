@@ -102,7 +102,7 @@ def test_nothing_is_left_of_what_could_not_be_read(amidst: Any, model_file: Path
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("clip.mp4", "photo.jpg"), "videos and photographs in separate calls"),
+        (("clip.mp4", "photo.jpg"), "videos and photographs go into separate calls"),
         (("absent.mp4",), "absent.mp4: no such file"),
         (("clip.mp4", "--draw", "."), "would be written over"),
         (("photo.jpg", "--tile", "big"), "--tile big: expected pixels, such as 800 or 1024x768"),

@@ -31,7 +31,7 @@ def only_videos(paths: list[str], ann: Path | None) -> list[Path]:
     """The videos among the paths; none, or all. Raises UsageError for a mixture."""
     videos = [Path(path) for path in paths if is_video_name(path)]
     if videos and (ann is not None or len(videos) < len(paths)):
-        raise UsageError(f"{videos[0]}: videos and photographs in separate calls, please")
+        raise UsageError(f"{videos[0]}: videos and photographs go into separate calls")
     return videos
 
 
