@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amidst.coco.files import image_path, write_atomically
+from amidst.coco.files import image_path, write_atomically, writing_atomically
 from amidst.errors import ImageError
 
 
@@ -31,6 +31,25 @@ def test_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
         write_atomically(target, b"new")
     assert target.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_stream_becomes_the_file_when_its_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.bin"
+    with writing_atomically(target) as stream:
+        stream.write(b"one ")
+        assert not target.exists()
+        stream.write(b"two")
+    assert target.read_bytes() == b"one two"
+
+    def halfway() -> None:
+        with writing_atomically(target) as stream:
+            stream.write(b"other")
+            raise RuntimeError("halfway")
+
+    with pytest.raises(RuntimeError, match="halfway"):
+        halfway()
+    assert target.read_bytes() == b"one two"
+    assert [path.name for path in target.parent.iterdir()] == ["a.bin"]
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "train/a.jpg", "a..b.jpg"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from amidst.errors import UsageError
-from amidst.inference.finding import expect_folder, find_images, is_image_name
+from amidst.inference.finding import expect_folder, find_images, is_image_name, is_video_name
 
 
 def touch(folder: Path, *names: str) -> list[Path]:
@@ -30,6 +30,13 @@ def touch(folder: Path, *names: str) -> list[Path]:
 )
 def test_image_names(name: str, expected: bool) -> None:
     assert is_image_name(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a.mp4", True), ("a.MOV", True), ("a.jpg", False), (".mkv", False), ("", False)]
+)
+def test_video_names(name: str, expected: bool) -> None:
+    assert is_video_name(name) is expected
 
 
 def test_folders_are_searched_recursively_in_stable_order(tmp_path: Path) -> None:
