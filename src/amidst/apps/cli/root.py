@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -113,4 +114,6 @@ def _fail(message: str, exit_code: int, verbose: bool) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the console script; exits the process."""
+    # Pillow warns of large pictures from half the limit on that amidst.coco.images holds them to.
+    warnings.filterwarnings("ignore", message=".*could be decompression bomb")
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
