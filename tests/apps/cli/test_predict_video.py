@@ -106,6 +106,8 @@ def test_nothing_is_left_of_what_could_not_be_read(amidst: Any, model_file: Path
         (("absent.mp4",), "absent.mp4: no such file"),
         (("clip.mp4", "--draw", "."), "would be written over"),
         (("photo.jpg", "--tile", "big"), "--tile big: expected pixels, such as 800 or 1024x768"),
+        (("photo.jpg", "--every", "2"), "--every 2: for videos, and none is named"),
+        (("clip.mp4", "--proposals", "p.json"), "--proposals needs --ann and --images"),
         (("photo.jpg", "--tile", "0"), "expected at least 1x1"),
     ],
 )

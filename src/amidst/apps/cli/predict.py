@@ -129,7 +129,7 @@ def predict(
       amidst predict runs/mine --ann val.json --images images/ -o results.json
     """
     model_name, paths = split_words(words or [], BUILT_IN, with_dataset=ann is not None)
-    videos = only_videos(paths, ann)
+    videos = only_videos(paths, ann, proposals, every)
     inputs = Inputs([], {}) if videos else read_inputs(paths, ann, images, proposals)
     tiling = read_tiling(tile, overlap, proposals)
     place = choose_device(device)

@@ -27,9 +27,13 @@ WAITING = 8  # frames that may wait for the thread that draws
 ENDING = ".mp4"  # of the videos that are written
 
 
-def only_videos(paths: list[str], ann: Path | None) -> list[Path]:
-    """The videos among the paths; none, or all. Raises UsageError for a mixture."""
+def only_videos(paths: list[str], ann: Path | None, proposals: Path | None, every: int) -> list[Path]:
+    """The videos among the paths; none, or all. Raises UsageError for mixtures and what does not fit."""
     videos = [Path(path) for path in paths if is_video_name(path)]
+    if every > 1 and not videos:
+        raise UsageError(f"--every {every}: for videos, and none is named")
+    if videos and proposals is not None:
+        raise UsageError("--proposals needs --ann and --images: it names images by their ids")
     if videos and (ann is not None or len(videos) < len(paths)):
         raise UsageError(f"{videos[0]}: videos and photographs go into separate calls")
     return videos
