@@ -48,8 +48,8 @@ def _wrong(groups: npt.NDArray[np.uint8], lengths: Ints, pixels: Ints) -> npt.ND
     number = np.diff(np.append(first_run, len(ends)))
     runs = _running(values, first_run, number)
     wrong |= np.logical_or.reduceat(too_long, first_run) | (np.minimum.reduceat(runs, first_run) < 0)
-    wrong |= np.add.reduceat(runs, first_run) != pixels
-    return wrong
+    result: npt.NDArray[np.bool_] = wrong | (np.add.reduceat(runs, first_run) != pixels)
+    return result
 
 
 def _numbers(groups: npt.NDArray[np.uint8], ends: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
