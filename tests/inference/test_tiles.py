@@ -226,6 +226,16 @@ def test_proposals_of_the_whole_image_do_not_fit_tiles(info: ModelInfo) -> None:
         list(predict_tiled(Finder(info), info, [Opened(source, painted((9, 9), []))], Tiling(64, 64)))
 
 
+def test_every_look_is_told(info: ModelInfo) -> None:
+    told: list[tuple[int, int]] = []
+    image = Opened(Source(Path("a")), painted((64, 100), []))
+    found = predict_tiled(
+        Finder(info), info, [image], Tiling(64, 64), on_tile=lambda *looks: told.append(looks)
+    )
+    assert len(list(found)) == 1
+    assert told == [(1, 3), (2, 3), (3, 3)]  # two tiles and the whole
+
+
 def test_images_are_opened_one_after_the_other(info: ModelInfo) -> None:
     """A large image is not held while others wait: the next is asked for when its tiles are under way."""
     asked: list[int] = []

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, nn
 
 from amidst.errors import UsageError
-from amidst.inference.predict import OnError, Prediction, device_of, predict_prepared, resize_rule
+from amidst.inference.predict import OnError, Prediction, Progress, device_of, predict_prepared, resize_rule
 from amidst.inference.reading import Opened, Prepared, Source, Unreadable, prepare_pixels, read_ahead
 from amidst.models.config import PixelConfig
 from amidst.models.structures import Detections
@@ -95,9 +95,11 @@ def predict_tiled(
     batch_size: int = 1,
     workers: int = 2,
     on_error: OnError | None = None,
+    on_tile: Progress | None = None,
 ) -> Iterator[Prediction]:
     """As `predict_images`, for images that are open, each cut into tiles. The merged boxes are not limited
-    in number. Raises UsageError for a network that judges proposals from elsewhere.
+    in number. `on_tile` is told how many looks at an image are done, and of how many. Raises UsageError for
+    a network that judges proposals from elsewhere.
     """
     rule, device = resize or resize_rule(info), device_of(model)
     waiting: deque[_Image] = deque()
@@ -124,6 +126,8 @@ def predict_tiled(
     parts: list[Detections] = []
     for prediction in predict_prepared(model, info, prepared, batch_size):
         parts.append(prediction.detections)
+        if on_tile is not None:
+            on_tile(len(parts), waiting[0].count)
         if len(parts) == waiting[0].count:
             yield waiting.popleft().prediction(parts)
             parts = []

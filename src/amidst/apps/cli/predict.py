@@ -22,6 +22,7 @@ from amidst.errors import ImageError, UsageError
 from amidst.inference.predict import (
     OnError,
     Prediction,
+    Progress,
     dataset_category_ids,
     predict_images,
     to_results,
@@ -184,7 +185,12 @@ def _predict(work: Work, inputs: Inputs, draw: Path | None, as_json: bool) -> tu
         if gallery is not None:
             stack.enter_context(gallery)
         bar = stack.enter_context(step("predicting", len(inputs.sources)))
-        for prediction in _predictions(work, inputs.sources, failing):
+
+        def on_tile(done: int, count: int) -> None:
+            if count > 1:
+                bar.update(len(parts) + len(broken), note=f"tile {done} of {count}")
+
+        for prediction in _predictions(work, inputs.sources, failing, on_tile):
             part = to_results(prediction, work.category_ids)
             parts.append(part)
             if as_json:
@@ -200,7 +206,9 @@ def _predict(work: Work, inputs: Inputs, draw: Path | None, as_json: bool) -> tu
     return Results.concatenate(parts), broken
 
 
-def _predictions(work: Work, sources: Sequence[Source], on_error: OnError) -> Iterator[Prediction]:
+def _predictions(
+    work: Work, sources: Sequence[Source], on_error: OnError, on_tile: Progress
+) -> Iterator[Prediction]:
     batch, workers = work.batch_size, work.workers
     if work.tiling is None:
         return predict_images(
@@ -208,7 +216,14 @@ def _predictions(work: Work, sources: Sequence[Source], on_error: OnError) -> It
         )
     images = read_ahead(sources, open_image, workers=min(workers, 1), ahead=LARGE_AHEAD)
     return predict_tiled(
-        work.model, work.info, images, work.tiling, batch_size=batch, workers=workers, on_error=on_error
+        work.model,
+        work.info,
+        images,
+        work.tiling,
+        batch_size=batch,
+        workers=workers,
+        on_error=on_error,
+        on_tile=on_tile,
     )
 
 
