@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -79,9 +78,9 @@ class Server:
         self._end()
 
     def stop(self) -> None:
-        """As Ctrl-C does."""
+        """As Ctrl-C does, also in the background, where that would be ignored."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGINT)
+        self.process.terminate()
         self._end()
 
     def _end(self) -> None:

@@ -11,10 +11,12 @@ import typer
 
 from amidst.apps.cli import crowd_campaigns, crowd_database, crowd_demo, crowd_simulate
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
+from amidst.apps.cli.crowd_assist import assistance
 from amidst.apps.cli.crowd_campaigns import Place, opened
 from amidst.apps.cli.crowd_figures import progress_tables
 from amidst.apps.cli.crowd_platform import mturk
 from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
+from amidst.apps.server.crowd.assistance import Assistance
 from amidst.apps.server.installation import load_secrets
 from amidst.apps.server.serving import bind, is_loopback, make_server
 from amidst.coco.files import write_atomically
@@ -97,6 +99,14 @@ def serve(
             show_default=False,
         ),
     ] = "",
+    assist: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="Suggest outlines: a model of mask proposals (a run folder or file of `amidst train`).",
+            show_default=False,
+        ),
+    ] = "",
     turk: Annotated[
         str,
         typer.Option(
@@ -124,12 +134,19 @@ def serve(
     if not is_loopback(host) and not config.public_origin.startswith("https://"):
         warning_line("others can listen in: put a proxy with HTTPS in front and give --public-url")
     try:
-        asyncio.run(_serve(place, host, port, config, mturk(turk)))
+        asyncio.run(_serve(place, host, port, config, mturk(turk), assistance(assist)))
     except KeyboardInterrupt:
         say("")
 
 
-async def _serve(place: Place, host: str, port: int, config: ServerConfig, platform: Platform | None) -> None:
+async def _serve(
+    place: Place,
+    host: str,
+    port: int,
+    config: ServerConfig,
+    platform: Platform | None,
+    assist: Assistance | None,
+) -> None:
     async with opened(place) as store:
         secrets = load_secrets(place.folder)
         listening = bind(host, port)
@@ -138,7 +155,9 @@ async def _serve(place: Place, host: str, port: int, config: ServerConfig, platf
         say(f"serving {place.folder} at {address} (Ctrl-C ends)")
         if first is not None:
             say(f"first manager, once, within 24 hours: {address}/enter#{first}")
-        application = create_app(store, place.media, crowd_campaigns.now, secrets, config, platform=platform)
+        application = create_app(
+            store, place.media, crowd_campaigns.now, secrets, config, assist=assist, platform=platform
+        )
         server = make_server(application, behind_proxy=bool(config.public_origin))
         await server.serve(sockets=[listening])
 

@@ -115,6 +115,11 @@ def labels_of() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
+def label_one() -> Callable[..., Any]:
+    return labels
+
+
+@pytest.fixture(scope="session")
 def world() -> World:
     return generate_world(3, IMAGES)
 
@@ -154,10 +159,10 @@ async def fill(where: Path | str, world: World, images: list[NewImage]) -> None:
 def open_site(
     template: Path, world: World, local_client: type[Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Site]]:
-    """Makes sites: a fresh copy of the campaign each, closed at the end of the session."""
+    """Makes sites: a fresh copy of the campaign each, closed at the end. options: of `create_app`."""
     made: list[Site] = []
 
-    def make(config: ServerConfig = OPEN, database: str = "", platform: Any = None) -> Site:
+    def make(config: ServerConfig = OPEN, database: str = "", **options: Any) -> Site:
         client, clock, secrets = local_client(), [1_000_000 * MICRO], new_secrets()
         media = MediaStore(template / "media")
         where: str | Path = database
@@ -169,7 +174,7 @@ def open_site(
             where = tmp_path_factory.mktemp("site") / "campaign.db"
             shutil.copy(template / "campaign.db", where)
         store = client.run(open_store(where, durable=False))
-        app = create_app(store, media, lambda: clock[0], secrets, config, hasher=FAST, platform=platform)
+        app = create_app(store, media, lambda: clock[0], secrets, config, hasher=FAST, **options)
         client.use(app)
         site = Site(client, store, secrets, media, clock, app, world)
         made.append(site)

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from amidst.apps.server.access import Gate
 from amidst.apps.server.accounts import Accounts, AccountsConfig
-from amidst.apps.server.crowd.assistance import Assist, AssistRoutes
+from amidst.apps.server.crowd.assistance import Assistance, AssistRoutes
 from amidst.apps.server.crowd.golds import GoldRoutes
 from amidst.apps.server.crowd.management import ManagementRoutes
 from amidst.apps.server.crowd.orders import OrderRoutes
@@ -91,7 +91,7 @@ def create_app(
     config: ServerConfig,
     *,
     hasher: PasswordHasher | None = None,
-    assist: Assist | None = None,
+    assist: Assistance | None = None,
     platform: Platform | None = None,
 ) -> FastAPI:
     """The application; it sweeps while it runs, and leaves the store open when it ends.
@@ -105,11 +105,14 @@ def create_app(
     pictures = Pictures(store, links)
     workers, pages = WorkerRoutes(store, gate, pictures), Pages(PAGES)
     orders = OrderRoutes(store, gate, platform)
+    assistance = AssistRoutes(store, gate, pictures, media, assist, config.assist)
     routers = [
-        TicketRoutes(store, gate, settings, pictures, config.workers).router(),  # first: asked most often
+        TicketRoutes(  # first: asked most often
+            store, gate, settings, pictures, config.workers, assistance.look_ahead
+        ).router(),
         AuthRoutes(gate, config.auth, hasher).router(),
         AccountRoutes(gate).router(),
-        AssistRoutes(store, gate, pictures, media, assist, config.assist).router(),
+        assistance.router(),
         ManagementRoutes(store, gate, settings).router(),
         GoldRoutes(store, gate, pictures).router(),
         OverviewRoutes(store, gate, settings).router(),

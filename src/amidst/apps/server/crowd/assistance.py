@@ -2,15 +2,18 @@
 
     POST /api/tickets/{ticket}/assist {token, points, polygon} -> {"masks": [...]}
 
-A provider is a function `assist(picture, category, points_xy, polygon_xy) -> masks`; the picture is the
-upright original. It is off unless `create_app` is given one. Whether it was used is part of each answer
-(`client.assist_used`), so that work done with it can be told apart.
+A provider has a function `suggest(picture, category, points_xy, polygon_xy) -> masks`; the picture is the
+upright original, and the function runs in a thread. It is off unless `create_app` is given one
+(`model_assistance` is the project's own). Whether it was used is part of each answer (`client.assist_used`),
+so that work done with it can be told apart.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -26,13 +29,24 @@ from amidst.apps.server.limits import Limiter, Rate
 from amidst.apps.server.media import ORIGINAL, MediaStore
 from amidst.coco.records import Rle
 from amidst.crowd import engine
-from amidst.crowd.bodies import CategoryRef, CrowdTask, SegmentationTask, TrainingTask, Vertex
+from amidst.crowd.bodies import CategoryRef, CrowdTask, SegmentationTask, Task, TrainingTask, Vertex
 from amidst.crowd.results import Conflict
 from amidst.crowd.store import Store
 
 Points = Sequence[tuple[float, float]]
-Assist = Callable[[Path, CategoryRef, Points, Points], Sequence[Rle]]
+Suggest = Callable[[Path, CategoryRef, Points, Points], Sequence[Rle]]
+Drawing = SegmentationTask | TrainingTask | CrowdTask
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Assistance:
+    """A provider. look: is told of a picture that is going to be asked about, so that a click is quick."""
+
+    suggest: Suggest
+    look: Callable[[Path], None] | None = None
 
 
 class AssistBody(Body, frozen=True):
@@ -52,12 +66,13 @@ class AssistRoutes:
         gate: Gate,
         pictures: Pictures,
         media: MediaStore,
-        assist: Assist | None,
+        assist: Assistance | None,
         rate: Rate,
     ) -> None:
         self._store, self._gate, self._pictures, self._media = store, gate, pictures, media
         self._assist, self._clock = assist, gate.accounts.clock
         self._limit = Limiter(rate, self._clock)
+        self._looking: set[asyncio.Task[None]] = set()
 
     def router(self) -> APIRouter:
         """The route."""
@@ -74,11 +89,29 @@ class AssistRoutes:
             raise Refusal(409, "this ticket has ended or another window holds it", "stale")
         if self._assist is None:
             raise Refusal(404, "no assistance is set up on this server", "no-assistance")
-        if not isinstance(task, SegmentationTask | TrainingTask | CrowdTask):
+        if not isinstance(task, Drawing):
             raise Refusal(409, "there is assistance for drawing only", "no-assistance")
-        sha256 = await self._pictures.content_of(task.image.id)
-        path = self._media.find(sha256, ORIGINAL)
+        path = await self._picture(task)
         if path is None:
             raise Refusal(404, "the picture of this ticket is missing")
-        masks = await asyncio.to_thread(self._assist, path, task.category, body.points, body.polygon)
-        return reply({"masks": masks})
+        found = await asyncio.to_thread(self._assist.suggest, path, task.category, body.points, body.polygon)
+        return reply({"masks": found})
+
+    def look_ahead(self, task: Task) -> None:
+        """A ticket is handed out: tell the provider of its picture, and do not wait."""
+        if self._assist is None or self._assist.look is None or not isinstance(task, Drawing):
+            return
+        looking = asyncio.create_task(self._look(self._assist.look, task))
+        self._looking.add(looking)  # a task that nobody holds may be thrown away
+        looking.add_done_callback(self._looking.discard)
+
+    async def _look(self, look: Callable[[Path], None], task: Drawing) -> None:
+        path = await self._picture(task)
+        if path is not None:
+            try:
+                await asyncio.to_thread(look, path)
+            except Exception:  # whatever a provider does: the work goes on without it
+                log.exception("no suggestions for %s", path)
+
+    async def _picture(self, task: Drawing) -> Path | None:
+        return self._media.find(await self._pictures.content_of(task.image.id), ORIGINAL)

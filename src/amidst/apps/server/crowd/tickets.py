@@ -12,6 +12,7 @@ this file adds nothing but links to its pictures.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
@@ -26,7 +27,7 @@ from amidst.apps.server.foundation import Id
 from amidst.apps.server.limits import Limiter, Rate
 from amidst.config import Config
 from amidst.crowd import engine
-from amidst.crowd.bodies import Client
+from amidst.crowd.bodies import Client, Task
 from amidst.crowd.config import Stage
 from amidst.crowd.results import Conflict, Ticket
 from amidst.crowd.store import Store
@@ -73,13 +74,20 @@ class DraftBody(Body, frozen=True):
 
 
 class TicketRoutes:
-    """The routes below /api/tickets."""
+    """The routes below /api/tickets. look_ahead: is told of every task that is shown."""
 
     def __init__(
-        self, store: Store, gate: Gate, settings: Settings, pictures: Pictures, limits: WorkerLimits
+        self,
+        store: Store,
+        gate: Gate,
+        settings: Settings,
+        pictures: Pictures,
+        limits: WorkerLimits,
+        look_ahead: Callable[[Task], None],
     ) -> None:
         self._store, self._gate, self._settings, self._pictures = store, gate, settings, pictures
         self._clock = clock = gate.accounts.clock
+        self._look_ahead = look_ahead
         self._leases = Limiter(limits.lease, clock)
         self._submits = Limiter(limits.submit, clock)
         self._others = Limiter(limits.other, clock)
@@ -169,6 +177,7 @@ class TicketRoutes:
         return worker
 
     async def _shown(self, ticket: Ticket) -> Response:
+        self._look_ahead(ticket.task)
         lease = (await self._settings.get()).lease
         shown, links = await self._pictures.of_ticket(ticket, lease.limit_s)
         return reply({"ticket": shown, "media": links})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from amidst.apps.server.crowd.assistance import Assistance
 from amidst.coco import masks
 from amidst.coco.records import Rle
 from amidst.crowd.schema import gold, training_attempt
@@ -265,7 +266,7 @@ def test_a_suggested_outline(open_site: Callable[..., Any], visit: Any, desk: An
         x, y = points[0]
         return [masks.from_box((x - 20, y - 10, 40, 20), (321, 480))]
 
-    site = open_site(assist=assist)
+    site = open_site(assist=Assistance(assist))
     visitor = visit(site=site)
     site.qualify(visitor.account)
     page = visitor.open("/work/segmentation")
