@@ -97,13 +97,14 @@ def chromium() -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Any]:
+    """Not longer than a module: while it runs, asyncio.run says that a loop is running, in every test."""
     with sync_api.sync_playwright() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Any, chromium: Path) -> Iterator[Any]:
     started = playwright.chromium.launch(executable_path=str(chromium), args=launch_arguments())
     yield started
