@@ -160,7 +160,8 @@ async def check(server: Server, truth: CocoDataset, keys: dict[int, Path]) -> in
     await store.close()
     found = {row["id"]: row for row in rows}
     assert keys.keys() <= found.keys(), "an acknowledged submission is lost"
-    assert {row["state"] for row in rows} == {"scored"}, Counter(row["state"] for row in rows)
+    unscored = [(row["id"], row["state"], row["reason"]) for row in rows if row["state"] != "scored"]
+    assert not unscored, unscored
     assert len(rows) == len(keys)
     scored = Counter(step["submission_id"] for step in steps if step["after"] == "scored")
     assert set(scored.values()) == {1}, "a submission was scored twice"
