@@ -42,7 +42,7 @@ def test_trunks_of_the_thesis(trunk: str, cells: int, features: int, crop: int, 
     ("trunk", "message"),
     [
         ("R50", "expected W<side>"),
-        ("W160-P4-D8-VGG", "goes with model.backbone.name=vgg11, found resnet50"),
+        ("W160-P4-D8-VGG", "expected model.backbone.name=vgg11, found resnet50"),
         ("W160-P5-D48", "expected P3 or P4, found P5"),
         ("W160-P4-D21", "expected D39"),
         ("W150-P4-D39", "multiple of 16"),
@@ -55,7 +55,7 @@ def test_names_that_do_not_fit(trunk: str, message: str) -> None:
 
 
 def test_the_backbone_and_its_name_go_together() -> None:
-    with pytest.raises(ConfigError, match="-VGG goes with"):
+    with pytest.raises(ConfigError, match="vgg11 has names like W160-P4-D8-VGG"):
         geometry(config("W160-P4-D8", "vgg11"))
     with pytest.raises(ConfigError, match="vgg11 has 8 convolutions up to 4 halvings: expected D8"):
         geometry(config("W160-P4-D11-VGG", "vgg11"))

@@ -83,8 +83,10 @@ def geometry(config: DeepMaskConfig) -> Geometry:
     found = NAME.fullmatch(name)
     if found is None:
         raise ConfigError(f"model.trunk {name!r}: expected W<side>-P<halvings>-D<depth>[-VGG][-F<channels>]")
-    if bool(found["vgg"]) != (backbone == "vgg11"):
-        raise ConfigError(f"model.trunk {name!r}: -VGG goes with model.backbone.name=vgg11, found {backbone}")
+    if found["vgg"] and backbone != "vgg11":
+        raise ConfigError(f"model.trunk {name!r}: expected model.backbone.name=vgg11, found {backbone}")
+    if backbone == "vgg11" and not found["vgg"]:
+        raise ConfigError(f"model.trunk {name!r}: backbone vgg11 has names like W160-P4-D8-VGG")
     halvings, depth = int(found["halvings"]), int(found["depth"])
     depths = DEPTHS[backbone]
     if halvings not in depths:
