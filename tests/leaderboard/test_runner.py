@@ -113,3 +113,26 @@ def test_a_file_that_was_spoilt_on_the_disk_is_refused(with_board: Play) -> None
         assert "r.json" in found.reason
 
     with_board(play)
+
+
+def test_a_scorer_that_lost_its_lease_leaves_the_file_to_the_next(
+    with_board: Play, dataset: CocoDataset, make_detections: Callable[..., Any]
+) -> None:
+    """It was slow to say that it lives, and the watchdog gave the submission to another."""
+    config = BenchmarkConfig(keep_uploads=False)
+
+    async def play(store: Store, folder: Folder) -> None:
+        key = await queued(store, folder, json.dumps(make_detections(dataset, 1)).encode())
+        slow = Runner(store, folder, config, lambda: 1)
+        job = await store.write(lambda c: submissions.claim(c, config.times, 1))
+        assert job is not None
+        phase = await store.read(lambda c: benchmarks.find_phase(c, "dev"))
+        late = 1 + int(2 * config.times.lease * 1_000_000)
+        swept = await store.write(lambda c: submissions.sweep(c, config.times, late))
+        assert swept == [(key, "queued")]
+        await slow.score((job, phase.id))
+        assert folder.upload(key).exists()
+        found = await ended(store, folder, config, key)
+        assert found.state == "scored"
+
+    with_board(play, config)

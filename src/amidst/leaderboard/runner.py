@@ -106,25 +106,25 @@ class Runner:
         """Runs a scorer for a submission and writes what came of it."""
         job, phase_id = claimed
         times, clock = self._config.times, self._clock
-        keep = False
         try:
             outcome = await asyncio.wait_for(self._process(job, phase_id), times.running)
         except TimeoutError:
             reason = "scoring took too long"
-            await self._finish(lambda c: submissions.end(c, job, "timed_out", reason, clock()))
+            over = await self._finish(lambda c: submissions.end(c, job, "timed_out", reason, clock()))
         else:
             if outcome is None:
                 state = await self._finish(lambda c: submissions.give_back(c, job, times, clock()))
                 log.error("submission %d: the scorer died; now %s", job.submission, state)
-                keep = state != "failed"
+                over = state == "failed"
             elif outcome.refused:
                 refused = outcome.refused
-                await self._finish(lambda c: submissions.end(c, job, "failed", refused, clock()))
+                over = await self._finish(lambda c: submissions.end(c, job, "failed", refused, clock()))
             else:
                 found = outcome
-                await self._finish(lambda c: self._scored(c, job, phase_id, found))
-                keep = self._config.keep_uploads
-        if not keep:
+                scored = await self._finish(lambda c: self._scored(c, job, phase_id, found))
+                over = scored and not self._config.keep_uploads
+        # Who lost the lease leaves the file: another scorer reads it now.
+        if over:
             self._folder.upload(job.submission).unlink(missing_ok=True)
 
     async def _process(self, job: Job, phase_id: int) -> Outcome | None:
