@@ -16,7 +16,7 @@ from amidst.errors import AnswerError, UnknownRecord
 
 Play = Callable[..., Any]
 SECOND = 1_000_000
-CONFIG = CampaignConfig(lease=LeaseConfig(grid_s=100, limit_s=250, live_tickets=2))
+CONFIG = CampaignConfig(lease=LeaseConfig(grid_s=100, drawing_s=200, limit_s=250, live_tickets=2))
 NOTHING: dict[str, Any] = {"panels": [{"super": "all", "present": False}]}
 
 

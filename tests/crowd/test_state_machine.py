@@ -23,7 +23,9 @@ IMAGES, WORKERS, NEEDED, LENGTH = 3, 4, 2, 100
 BODY: dict[str, Any] = {"panels": [{"super": "all", "present": False}]}
 CONFIG = CampaignConfig(
     stages=("labelling",),
-    lease=LeaseConfig(grid_s=LENGTH / 1e6, limit_s=1.0, live_tickets=2),
+    lease=LeaseConfig(
+        heartbeat_s=LENGTH / 1e6, grid_s=LENGTH / 1e6, drawing_s=1.0, limit_s=1.0, live_tickets=2
+    ),
     labelling=LabellingConfig(workers=NEEDED),
 )
 workers = st.integers(1, WORKERS)

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from amidst.config import Config
+from amidst.crowd.reputation import QualityConfig
 
 Stage = Literal[
     "category_votes",
@@ -98,6 +99,8 @@ class SegmentationConfig(Config, frozen=True):
     training_tries: int = 5  # ours
     training_pause_s: float = 24 * 3600  # ours
     require_training: bool = True
+    gold_most: float = QualityConfig().gold_most  # ours: share of known objects, hidden, for a stranger
+    gold_least: float = QualityConfig().gold_least  # ours: and for one who is known well
     neighbour_px: float = 0.03  # ours: radius within which points are neighbours, share of the diagonal
     tolerance_px: float = 2.0  # a point this close to a mask is covered
     target_px: float = 3.0  # a mask this far from its target needs the worker's confirmation

@@ -110,9 +110,12 @@ def _answers(connection: Connection) -> Iterator[Fault]:
     """Answers are submitted slots: each has one at least, each submitted slot has one."""
     own = slot.c.answer_id == answer.c.id
     live = exists().where(own, slot.c.state == "submitted")
+    # a hidden known object takes no place
+    no_place = ~exists().where(slot.c.ticket_id == answer.c.ticket_id)
+    only_known = (answer.c.stage == "segmentation") & no_place
     for row in connection.execute(
         select(answer.c.id, answer.c.voided_by)
-        .where(answer.c.status == "accepted", answer.c.stage != "training")
+        .where(answer.c.status == "accepted", answer.c.stage != "training", ~only_known)
         .where(or_(answer.c.voided_by.is_(None) & ~live, answer.c.voided_by.is_not(None) & live))
     ):
         yield Fault(

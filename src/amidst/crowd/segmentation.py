@@ -1,6 +1,7 @@
 """Instance segmentation: one open ticket per cell; the next instance is the live point with most neighbours.
 
-Who has not passed the gate of any category with work gets a training mask of one instead. "Nothing here"
+Who has not passed the gate of any category with work gets a training mask of one instead; who has, gets a
+known object now and then (`hidden`). "Nothing here"
 and "all done" need a second person; so does "not here", which closes the point and those close to it.
 
 Source: section 2.4.3 of the thesis.
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, insert, select
 
 from amidst.coco import masks
 from amidst.coco.records import Rle
-from amidst.crowd import cells, training, units, verdicts
+from amidst.crowd import cells, hidden, training, units, verdicts
 from amidst.crowd.bodies import SegmentationBody, SegmentationTask
 from amidst.crowd.cell_rule import closed_points, live_points, neighbours, target, workable
 from amidst.crowd.plans import Filed, Item, Judgement, Offer, Plan, StageWork, Target, Turn
@@ -30,6 +31,9 @@ def offer(turn: Turn) -> Offer | NoWork:
     if not with_work:
         return NoWork(reason="nothing_open")
     passed = training.passed(turn, with_work)
+    known = hidden.offer(turn, passed)
+    if known is not None:
+        return Offer("segmentation", known)
     for category_id in _by_lot(turn, passed):
         found = units.find(turn.connection, turn.worker, "segmentation", 1, category_id=category_id)
         plan = _plan(turn, found[0]) if found else None
@@ -40,6 +44,8 @@ def offer(turn: Turn) -> Offer | NoWork:
 
 def task(turn: Turn, plan: Plan) -> SegmentationTask:
     """The target and the masks that the cell has now."""
+    if plan.items[0].gold:
+        return hidden.task(turn, plan)
     image, category = read_cell(turn.connection, plan.items[0].ref)
     assert plan.target is not None
     return SegmentationTask(
@@ -54,6 +60,8 @@ def judge(turn: Turn, plan: Plan, body: SegmentationBody) -> Judgement:
     """Raises AnswerError."""
     config = turn.campaign.config.segmentation
     check_outlines(body, config)
+    if plan.items[0].gold:
+        return hidden.judge(turn, plan, body)
     if body.kind != "mask":
         return Judgement()
     assert plan.target is not None
@@ -64,6 +72,8 @@ def judge(turn: Turn, plan: Plan, body: SegmentationBody) -> Judgement:
 def accept(turn: Turn, filed: Filed) -> None:
     """Keeps the mask and opens its verification, or keeps the claim; then the cell goes on."""
     item = filed.plan.items[0]
+    if item.gold:
+        return
     expert_only = turn.worker.expert and units.is_expert_only(turn.connection, item.unit)
     if filed.judgement.mask is None:
         _claim(turn, filed, expert_only)
