@@ -17,7 +17,12 @@ from amidst.crowd.config import CampaignConfig
 
 CONFIG = override(
     CampaignConfig(name="test"),
-    ["image_filter.grid=12", "image_filter.known_iconic=2", "image_filter.known_good=2"],
+    [
+        "image_filter.grid=12",
+        "image_filter.known_iconic=2",
+        "image_filter.known_good=2",
+        "image_filter.must_find=2",
+    ],
 )
 
 
