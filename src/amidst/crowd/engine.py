@@ -33,6 +33,7 @@ from amidst.crowd.portfolio import ShownAnswer
 from amidst.crowd.portfolio import answers_of as answers_of_worker
 from amidst.crowd.progress import Progress
 from amidst.crowd.progress import progress as read_progress
+from amidst.crowd.quality import RejectionLine
 from amidst.crowd.results import Conflict, Draft, HeldTicket, NoWork, Receipt, Ticket
 from amidst.crowd.roster import Roster, read_roster
 from amidst.crowd.store import Store
@@ -292,9 +293,9 @@ async def activity(store: Store, since: int) -> list[ActivityHour]:
     return await store.read(lambda c: read_activity(c, since))
 
 
-async def roster(store: Store) -> Roster:
+async def roster(store: Store, line: RejectionLine | None = None) -> Roster:
     """Everybody's figures and flags. Takes a second or more in a large campaign."""
-    return await store.read(read_roster)
+    return await store.read(lambda c: read_roster(c, line))
 
 
 async def answers_of(

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from amidst.apps.cli import crowd_campaigns, crowd_database, crowd_demo, crowd_simulate
+from amidst.apps.cli import crowd_campaigns, crowd_database, crowd_demo, crowd_quality, crowd_simulate
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
 from amidst.apps.cli.crowd_assist import assistance
 from amidst.apps.cli.crowd_campaigns import Place, opened
-from amidst.apps.cli.crowd_figures import progress_tables
+from amidst.apps.cli.crowd_figures import outlook_table, progress_tables
 from amidst.apps.cli.crowd_platform import mturk
 from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
 from amidst.apps.server.crowd.assistance import Assistance
@@ -32,6 +32,7 @@ app.command("demo")(crowd_demo.demo)
 app.command("backup")(crowd_database.backup)
 app.command("restore")(crowd_database.restore)
 app.command("migrate-store")(crowd_database.migrate_store)
+app.command("quality")(crowd_quality.quality)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")]
 DatabaseUrl = Annotated[
@@ -164,18 +165,26 @@ async def _serve(
 
 @app.command()
 def status(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = "") -> None:
-    """How far a campaign is, stage by stage and worker by worker; works while it is served."""
+    """How far a campaign is, stage by stage and worker by worker, and what is left; works while it is served.
+
+    What is left is what waits now and what will follow from it, in hours by the times measured here, and in
+    money where the campaign knows what an hour costs: init --set hour_cost=15, or the page /manage/settings.
+    """
 
     async def work() -> Any:
         async with opened(Place(folder, database_url), read_only=True) as store:
-            return await engine.progress(store)
+            config = await engine.campaign_config(store)
+            return await engine.progress(store), await engine.outlook(store), config
 
-    found = asyncio.run(work())
+    progress, outlook, config = asyncio.run(work())
     if as_json:
-        print_json(msgspec.to_builtins(found))
+        print_json({**msgspec.to_builtins(progress), "outlook": msgspec.to_builtins(outlook)})
         return
-    for title, columns, rows in progress_tables(found):
+    for title, columns, rows in (*progress_tables(progress), outlook_table(outlook)):
         print_table(title, columns, rows, right=columns[1:])
+    cost = f", {outlook.cost:,.2f} at {config.hour_cost:g} an hour" if config.hour_cost else ""
+    guessed = f"; the thesis's figures stand in for: {', '.join(outlook.guessed)}" if outlook.guessed else ""
+    say(f"left: {outlook.hours:,.1f} hours{cost}{guessed}")
 
 
 @app.command()

@@ -22,6 +22,22 @@ def progress_tables(progress: Any) -> Iterator[tuple[str, tuple[str, ...], Rows]
     yield "by state", ("", "number"), [(title, text or "-") for title, text in counts]
 
 
+def outlook_table(outlook: Any) -> tuple[str, tuple[str, ...], Rows]:
+    """What is left of each stage: judgements that wait, those that will follow, and their hours."""
+    rows = [
+        (
+            one.stage,
+            f"{one.waiting:,}",
+            f"{one.later:,}",
+            f"{one.seconds:.3g}{'' if one.measured else ' (thesis)'}",
+            f"{one.hours:,.1f}",
+        )
+        for one in outlook.stages
+        if one.waiting or one.later
+    ]
+    return "what is left", ("stage", "waiting", "later", "seconds each", "hours"), rows
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
