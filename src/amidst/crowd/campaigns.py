@@ -141,6 +141,15 @@ def add_candidates(connection: Connection, proposals: Sequence[Proposal], now: i
         known.add(proposal.name)
     if not proposals:
         return
+    target = read_campaign(connection).config.category_votes.target
+    mandatory = select(func.count()).where(category_candidate.c.mandatory)
+    number = connection.execute(mandatory).scalar_one() + sum(one.mandatory for one in proposals)
+    if number > target:
+        raise DataError(
+            f"{number} are mandatory, and category_votes.target is {target}",
+            record="candidates",
+            rule="mandatory",
+        )
     connection.execute(
         insert(category_candidate),
         [

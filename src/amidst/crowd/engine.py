@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from amidst.coco.records import Rle
+from amidst.crowd import ballot as votes
 from amidst.crowd import campaigns, decisions, golds, leases, submits, voids
 from amidst.crowd.activity import ActivityHour
 from amidst.crowd.activity import activity as read_activity
@@ -36,6 +37,7 @@ from amidst.crowd.progress import progress as read_progress
 from amidst.crowd.quality import RejectionLine
 from amidst.crowd.results import Conflict, Draft, HeldTicket, NoWork, Receipt, Ticket
 from amidst.crowd.roster import Roster, read_roster
+from amidst.crowd.rules import SelectionInputs, SelectionOutcome, choose_categories
 from amidst.crowd.store import Store
 from amidst.crowd.validation import MAX_BYTES_DRAWN, prepare_drawing
 from amidst.crowd.voids import PreviewDone, VoidEffect, VoidRecord
@@ -91,6 +93,16 @@ async def retire_category(store: Store, category_id: int) -> None:
 async def add_candidates(store: Store, proposals: Sequence[Proposal], now: int) -> None:
     """Opens the ballot on candidate categories."""
     await store.write(lambda c: campaigns.add_candidates(c, proposals, now))
+
+
+async def ballot(store: Store) -> tuple[SelectionInputs, SelectionOutcome]:
+    """The votes on categories, and what they come to."""
+
+    def work(connection: Any) -> SelectionInputs:
+        return votes.gather(connection, read_campaign(connection))
+
+    inputs = await store.read(work)
+    return inputs, choose_categories(inputs)
 
 
 async def add_images(

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -68,11 +69,17 @@ def _images(connection: Connection) -> tuple[tuple[Image, ...], tuple[dict[str, 
             height=row.height,
             file_name=row.file_name,
             license=licence_id.get(row.licence),
-            extra={"date_captured": row.taken_on} if row.taken_on else {},
+            extra=_origin(row),
         )
         for row in rows
     )
     return images, tuple({"id": licence_id[name], "name": name, "url": ""} for name in names)
+
+
+def _origin(row: Any) -> dict[str, object]:
+    """What splits and credits are made from, where it is known."""
+    known = {"photographer": row.photographer, "date_captured": row.taken_on, "source": row.source}
+    return {name: value for name, value in known.items() if value}
 
 
 def _categories(connection: Connection) -> tuple[Category, ...]:

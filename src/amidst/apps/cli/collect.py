@@ -69,7 +69,9 @@ def select(
     """
     settings = override(SelectionSettings(), assignments or [])
     cast = read_votes(votes)
-    result = select_categories(read_proposals(candidates) if candidates else _thesis(), cast, settings)
+    result = select_categories(
+        read_proposals(candidates) if candidates else thesis_candidates(), cast, settings
+    )
     document = _selection_document(result, agreement(cast))
     if output is not None:
         write_atomically(output, msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
@@ -202,7 +204,7 @@ def _candidates(
     return from_records(source), web
 
 
-def _thesis() -> list[Proposal]:
+def thesis_candidates() -> list[Proposal]:
     """The candidates of appendix B, those of PASCAL VOC mandatory; names that stand twice are one."""
     groups = {category.id: category.supercategory for category in selected_categories()}
     mandatory = {category.name for category in pascal_categories().values()}

@@ -9,10 +9,18 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from amidst.apps.cli import crowd_campaigns, crowd_database, crowd_demo, crowd_quality, crowd_simulate
+from amidst.apps.cli import (
+    crowd_campaigns,
+    crowd_content,
+    crowd_database,
+    crowd_demo,
+    crowd_quality,
+    crowd_simulate,
+)
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
 from amidst.apps.cli.crowd_assist import assistance
 from amidst.apps.cli.crowd_campaigns import Place, opened
+from amidst.apps.cli.crowd_content import Filter, Records
 from amidst.apps.cli.crowd_figures import outlook_table, progress_tables
 from amidst.apps.cli.crowd_platform import mturk
 from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
@@ -29,6 +37,8 @@ from amidst.errors import FindingError, UsageError
 app = new_app("Label a dataset with people: the thesis's chain of stages, served to a browser.")
 app.command("simulate")(crowd_simulate.simulate)
 app.command("demo")(crowd_demo.demo)
+app.command("add")(crowd_content.add)
+app.command("votes")(crowd_content.votes)
 app.command("backup")(crowd_database.backup)
 app.command("restore")(crowd_database.restore)
 app.command("migrate-store")(crowd_database.migrate_store)
@@ -62,9 +72,8 @@ def init(
             show_default=False,
         ),
     ] = None,
-    image_filter: Annotated[
-        bool, typer.Option("--filter", help="Let workers remove iconic and invalid images first.")
-    ] = False,
+    records: Records = None,
+    image_filter: Filter = False,
     settings: Settings = None,
     database_url: DatabaseUrl = "",
 ) -> None:
@@ -81,7 +90,7 @@ def init(
         raise UsageError(f"{folder}: there is a campaign already")
     config = override(CampaignConfig(), settings or [])
     chosen = crowd_campaigns.read_categories(categories)
-    taken = crowd_campaigns.take_in(images, place.media)
+    taken = crowd_campaigns.take_in(images, place.media, records)
     load_secrets(folder)
     at = crowd_campaigns.now()
     crowd_campaigns.create(place, config, chosen, taken, at=at, filtered=image_filter)

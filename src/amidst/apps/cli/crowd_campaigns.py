@@ -69,10 +69,15 @@ async def opened(
         await store.close()
 
 
-def take_in(folder: Path, media: MediaStore) -> list[NewImage]:
-    """All pictures of a folder, in the store. Refused ones are told; raises DataError when none is left."""
+def take_in(folder: Path, media: MediaStore, records: Path | None = None) -> list[NewImage]:
+    """All pictures of a folder, in the store. Refused ones are told; raises DataError when none is left.
+
+    records: a COCO file, such as `collect fetch` writes, whose image records say who took a picture, when,
+    and under which licence, by file name.
+    """
     if not folder.is_dir():
         raise UsageError(f"--images {folder}: there is no such folder")
+    origins = {} if records is None else _origins(CocoDataset.load(records))
     names = find_pictures(folder)
     taken: list[NewImage] = []
     refused: list[Imported] = []
@@ -82,8 +87,9 @@ def take_in(folder: Path, media: MediaStore) -> list[NewImage]:
                 refused.append(one)
             else:
                 height, width = one.stored.size_hw
-                sha256 = one.stored.sha256
-                taken.append(NewImage(file_name=one.file_name, width=width, height=height, sha256=sha256))
+                sha256, origin = one.stored.sha256, origins.get(one.file_name, {})
+                new = NewImage(file_name=one.file_name, width=width, height=height, sha256=sha256, **origin)
+                taken.append(new)
             progress.update(done)
     for one in refused[:MAX_WARNINGS]:
         warning_line(one.problem)
@@ -92,6 +98,19 @@ def take_in(folder: Path, media: MediaStore) -> list[NewImage]:
     if not taken:
         raise DataError("no picture that can be taken in", file=folder, rule="no-images")
     return taken
+
+
+def _origins(dataset: CocoDataset) -> dict[str, dict[str, str]]:
+    """Fields of `NewImage` by file name."""
+    licences = {one["id"]: str(one.get("name", "")) for one in dataset.licenses}
+    fields = {"photographer": "photographer", "taken_on": "date_captured", "source": "source"}
+    return {
+        one.file_name: {
+            "licence": licences.get(one.license, ""),
+            **{name: str(one.extra.get(key) or "") for name, key in fields.items()},
+        }
+        for one in dataset.images
+    }
 
 
 def read_categories(path: Path | None) -> list[NewCategory]:

@@ -1,0 +1,132 @@
+"""`amidst crowd add | votes`: more photographs, candidate categories, and what the vote on them came to."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import typer
+
+from amidst.apps.cli.collect import thesis_candidates
+from amidst.apps.cli.console import print_json, print_table, say
+from amidst.apps.cli.crowd_campaigns import Place, now, opened, take_in
+from amidst.coco.files import write_atomically
+from amidst.crowd import engine
+from amidst.crowd.rules import SelectionInputs, SelectionOutcome
+from amidst.curation.selection import read_proposals
+from amidst.errors import UsageError
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")]
+DatabaseUrl = Annotated[
+    str, typer.Option(help="As of `serve`.", envvar="AMIDST_DATABASE_URL", show_default=False)
+]
+Records = Annotated[
+    Path | None,
+    typer.Option(
+        help="COCO file with photographers, days and licences, such as `collect fetch` writes.",
+        show_default=False,
+    ),
+]
+Filter = Annotated[bool, typer.Option("--filter", help="Let workers remove iconic and invalid images first.")]
+
+
+def add(
+    folder: Folder,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="More photographs; names that are there are refused.", show_default=False),
+    ] = None,
+    records: Records = None,
+    image_filter: Filter = False,
+    candidates: Annotated[
+        str,
+        typer.Option(
+            metavar="CSV",
+            help='Open a vote on these categories; "thesis" for its 272 candidates.',
+            show_default=False,
+        ),
+    ] = "",
+    database_url: DatabaseUrl = "",
+) -> None:
+    """Add photographs to a campaign, or open its vote on categories; on SQLite while it is not served.
+
+    **Examples**
+
+      amidst crowd add birds/ --images more_photos/ --filter
+
+      amidst crowd add birds/ --candidates thesis
+    """
+    if images is None and not candidates:
+        raise UsageError("nothing to add: give --images or --candidates")
+    place = Place(folder, database_url)
+    proposals = []
+    if candidates:
+        proposals = thesis_candidates() if candidates == "thesis" else list(read_proposals(candidates))
+    state: Literal["candidate", "kept"] = "candidate" if image_filter else "kept"
+
+    async def work() -> int:
+        async with opened(place) as store:
+            await engine.add_candidates(store, proposals, now())
+            taken = [] if images is None else take_in(images, place.media, records)
+            await engine.add_images(store, taken, now(), state=state)
+            return len(taken)
+
+    number = asyncio.run(work())
+    say(f"{number:,} images and {len(proposals):,} candidates added")
+
+
+def votes(
+    folder: Folder,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write the votes, for `collect select`.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    database_url: DatabaseUrl = "",
+) -> None:
+    """What the vote on categories came to: who is chosen, and of each other the reason; works while served.
+
+    Nothing is chosen before all have voted.
+
+    **Example**
+
+      amidst crowd votes birds/ -o votes.csv && amidst collect select votes.csv
+    """
+
+    async def work() -> tuple[SelectionInputs, SelectionOutcome]:
+        async with opened(Place(folder, database_url), read_only=True) as store:
+            return await engine.ballot(store)
+
+    inputs, outcome = asyncio.run(work())
+    if output is not None:
+        text = StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(("voter", "candidate", "points"))
+        rows.writerows(inputs.votes)
+        write_atomically(output, text.getvalue().encode())
+    if as_json:
+        print_json({"ballots": inputs.ballots, "voters": inputs.voters, **msgspec.to_builtins(outcome)})
+    elif outcome.complete:
+        print_table("", ("", "candidate", "mean", "reason"), _rows(inputs, outcome), right=("mean",))
+    say(f"{inputs.ballots} of {inputs.voters} have voted on {len(inputs.proposals)} candidates")
+
+
+def _rows(inputs: SelectionInputs, outcome: SelectionOutcome) -> list[tuple[str, ...]]:
+    points: dict[str, list[int]] = {}
+    for _, name, score in inputs.votes:
+        points.setdefault(name, []).append(score)
+
+    def mean(name: str) -> float:
+        return sum(points.get(name, [0])) / max(1, len(points.get(name, [])))
+
+    names: list[Any] = sorted(
+        outcome.reasons, key=lambda name: (name not in outcome.taken, -mean(name), name)
+    )
+    return [
+        ("taken" if name in outcome.taken else "", name, f"{mean(name):.2f}", outcome.reasons[name])
+        for name in names
+    ]
