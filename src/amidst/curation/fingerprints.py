@@ -128,6 +128,15 @@ def fingerprint(data: bytes, pixels: npt.NDArray[np.uint8], key: bytes = bytes(1
     return record
 
 
+def unpack(data: bytes) -> npt.NDArray[Any]:
+    """A record (1,) from its bytes. Raises FindingError for others."""
+    if len(data) == _RECORD.itemsize:
+        record = np.frombuffer(data, dtype=_RECORD)
+        if _checksum(record[0]) == record["check"][0]:
+            return record
+    raise FindingError("a fingerprint is damaged; remove the part it is in, and run the command again")
+
+
 def gather(records: Sequence[npt.NDArray[Any]], names: Sequence[str]) -> Fingerprints:
     """Fingerprints of records made by `fingerprint`."""
     kept = np.concatenate([np.zeros(0, dtype=_RECORD), *records])

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import typer
 
 from amidst.apps.cli.console import print_json, print_table, say
+from amidst.apps.cli.lazy import load_module
 from amidst.apps.cli.progress import step
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import write_atomically
@@ -36,10 +37,18 @@ def duplicates(
     cache: Annotated[
         Path | None,
         typer.Option(
-            help="File that keeps fingerprints, to go on after an interruption.", show_default=False
+            help="File that keeps fingerprints, to go on after an interruption; a folder with --engine.",
+            show_default=False,
         ),
     ] = None,
     processes: Annotated[int, typer.Option(help="Processes that read images.", min=1)] = 1,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="local or ray: read in parts, on processes or a Ray cluster; IMAGES may be s3://...",
+            show_default=False,
+        ),
+    ] = None,
     mirrored: Annotated[bool, typer.Option("--mirrored", help="Mirrored copies too.")] = False,
     rotated: Annotated[bool, typer.Option("--rotated", help="Copies turned by quarters too.")] = False,
     embeddings: Annotated[
@@ -61,13 +70,23 @@ def duplicates(
       amidst dataset duplicates photos/ --cache prints.bin -o duplicates.json
 
       amidst dataset duplicates images/ --ann train.json --mirrored --set gist_distance=0.6
+
+      amidst dataset duplicates s3://bucket/photos --engine ray --processes 8 --cache prints/
     """
     settings = override(DuplicateSettings(mirrored=mirrored, rotated=rotated), assignments or [])
     dataset = CocoDataset.load(ann) if ann is not None else None
-    names = _names(images, dataset)
+    if engine is not None:
+        if embeddings is not None:
+            raise UsageError("--embeddings go with the images of a folder here, not with --engine")
+        listed = None if dataset is None else [image.file_name for image in dataset.images]
+        many = load_module("amidst.apps.cli.duplicates_many")
+        prints = many.read_fingerprints(images, listed, cache, engine, processes)
+        names = list(prints.names)
+    else:
+        names = _names(images, dataset)
+        with step("reading images") as bar:
+            prints = fingerprint_files(images, names, cache=cache, processes=processes, report=bar.update)
     vectors = _read_embeddings(embeddings, len(names)) if embeddings is not None else None
-    with step("reading images") as bar:
-        prints = fingerprint_files(images, names, cache=cache, processes=processes, report=bar.update)
     if vectors is not None:  # those of broken files are not among the fingerprints
         place = {name: i for i, name in enumerate(names)}
         vectors = vectors[[place[name] for name in prints.names]]

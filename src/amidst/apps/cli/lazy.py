@@ -22,6 +22,10 @@ EXTRAS = {
     "onnx": "export",
     "onnxruntime": "export",
     "onnxscript": "export",
+    "fsspec": "cluster",
+    "pyarrow": "cluster",
+    "ray": "cluster",
+    "s3fs": "s3",
 } | dict.fromkeys(("alembic", "argon2", "asyncpg", "fastapi", "sqlalchemy", "uvicorn"), "server")
 
 
@@ -48,13 +52,17 @@ def placeholder() -> None:
 
 def load(name: str, module_name: str) -> Any:
     """The command of a module. Raises MissingExtra when it needs a package that is not installed."""
+    command = typer.main.get_command(load_module(module_name).app)
+    command.name = name
+    return command
+
+
+def load_module(module_name: str) -> Any:
+    """A module that is wanted now. Raises MissingExtra when it needs a package that is not installed."""
     try:
-        module = importlib.import_module(module_name)
+        return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in EXTRAS:
             raise MissingExtra(package, EXTRAS[package]) from error
         raise
-    command = typer.main.get_command(module.app)
-    command.name = name
-    return command

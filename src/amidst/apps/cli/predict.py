@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
 from amidst.apps.cli.inputs import Inputs, read_inputs, split_words
+from amidst.apps.cli.lazy import load_module
 from amidst.apps.cli.opening import BUILT_IN, choose_device, open_model
 from amidst.apps.cli.pictures import Gallery
 from amidst.apps.cli.predict_records import Work, best_words, detection_records, drawing, listed
@@ -86,10 +87,21 @@ Overlap = Annotated[
 ]
 Every = Annotated[int, typer.Option(help="Videos: every so many-th frame.", min=1)]
 Batch = Annotated[int, typer.Option("--batch", help="Images at a time; 0 = 1 on a CPU, 8 on a GPU.", min=0)]
-Workers = Annotated[int, typer.Option(help="Threads that read images.", min=0)]
 Runtime = Annotated[
     str, typer.Option(help="What runs an exported model (.onnx): auto, onnxruntime or openvino.")
 ]
+Workers = Annotated[
+    int, typer.Option(help="Threads that read images; with --engine, processes that predict.", min=0)
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="local or ray: in parts, resumable, on processes or a Ray cluster; PATH is one folder, which "
+        "may be in object storage (s3://...), and -o a folder for the parts.",
+        show_default=False,
+    ),
+]
+Parts = Annotated[Literal["parquet", "jsonl"], typer.Option("--parts", help="Format of --engine's parts.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per image and line.")]
 
 
@@ -109,6 +121,8 @@ def predict(
     batch_size: Batch = 0,
     workers: Workers = 2,
     runtime: Runtime = "auto",
+    engine: Engine = None,
+    parts: Parts = "parquet",
     as_json: AsJson = False,
 ) -> None:
     """Detect objects in photographs, folders, a dataset or videos.
@@ -128,8 +142,14 @@ def predict(
       amidst predict runs/mine holiday/ -o found.json
 
       amidst predict runs/mine --ann val.json --images images/ -o results.json
+
+      amidst predict runs/mine s3://bucket/photos --engine ray --workers 8 -o s3://bucket/found
     """
     model_name, paths = split_words(words or [], BUILT_IN, with_dataset=ann is not None)
+    if engine is not None:
+        many = load_module("amidst.apps.cli.predict_many")
+        many.predict_many(model_name, paths, ann, images, output, engine, workers, parts, as_json)
+        return
     videos = only_videos(paths, ann, proposals, every)
     inputs = Inputs([], {}) if videos else read_inputs(paths, ann, images, proposals)
     tiling = read_tiling(tile, overlap, proposals)

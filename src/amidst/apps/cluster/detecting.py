@@ -1,0 +1,127 @@
+"""Detection as a job in parts: one row a picture."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch import nn
+
+from amidst.apps.cluster.parts import Row
+from amidst.apps.cluster.places import Place, is_remote
+from amidst.errors import ImageError
+from amidst.inference.predict import predict_images, to_results
+from amidst.inference.reading import Source
+from amidst.models.norms import prepare_for_inference
+from amidst.models.weights import ModelInfo, load_model
+
+
+@dataclass(frozen=True)
+class Detecting:
+    """The detections of a model file on the pictures of a place."""
+
+    model: Path
+    place: Place
+    category_ids: tuple[int, ...]  # of the class indices
+    device: str = "cpu"
+    threads: int = 1  # of torch, in each worker on a CPU
+
+    def about(self) -> dict[str, Any]:
+        """What changes the result."""
+        digest = hashlib.sha256(self.model.read_bytes()).hexdigest()
+        return {"kind": "detect", "model": digest, "categories": list(self.category_ids)}
+
+    def columns(self) -> Sequence[tuple[str, Any]]:
+        """A row: the picture, and its detections as lists of equal length; boxes are x, y, w, h in pixels."""
+        return (
+            ("file_name", pa.string()),
+            ("image_id", pa.int64()),
+            ("height", pa.int32()),
+            ("width", pa.int32()),
+            ("error", pa.string()),
+            ("category_ids", pa.list_(pa.int64())),
+            ("scores", pa.list_(pa.float64())),
+            ("boxes_xywh", pa.list_(pa.list_(pa.float64(), 4))),
+        )
+
+    def open(self) -> Detector:
+        """The network, ready to predict."""
+        torch.set_num_threads(self.threads)
+        model, info = load_model(self.model)
+        return Detector(self, prepare_for_inference(model).to(self.device), info)
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A worker's network."""
+
+    job: Detecting
+    model: nn.Module
+    info: ModelInfo
+
+    def rows(self, items: Sequence[Row]) -> Iterator[Row]:
+        """Rows in the order of `items`; remote pictures are copied one at a time."""
+        with tempfile.TemporaryDirectory(prefix="amidst-") as folder:
+            if is_remote(self.job.place.address):
+                for item in items:
+                    yield from self._rows([item], Path(folder))
+            else:
+                yield from self._rows(items, Path(folder))
+
+    def _rows(self, items: Sequence[Row], folder: Path) -> list[Row]:
+        rows: dict[int, Row] = {}
+        sources: list[Source] = []
+        for index, item in enumerate(items):
+            try:
+                path = self.job.place.fetch(item["name"], folder)
+            except (FileNotFoundError, ImageError) as error:
+                rows[index] = _row(item, error=str(error) or "no such file")
+                continue
+            size = (item["height"], item["width"]) if item.get("height") else None
+            sources.append(Source(path, size, index))
+        index_of = {source.path: source.image_id for source in sources}
+
+        def failing(path: Path, error: ImageError) -> None:
+            index = index_of[path]
+            assert index is not None
+            rows[index] = _row(items[index], error=error.problem)
+
+        for prediction in predict_images(self.model, self.info, sources, workers=1, on_error=failing):
+            index = prediction.image_id
+            assert index is not None
+            rows[index] = self._found(items[index], prediction)
+        return [rows[index] for index in range(len(items))]
+
+    def _found(self, item: Row, prediction: Any) -> Row:
+        ids = self.job.category_ids
+        results = to_results(prediction, torch.tensor(ids).numpy())
+        assert results.boxes_xywh is not None
+        height, width = prediction.size_hw
+        return _row(
+            item,
+            height=height,
+            width=width,
+            category_ids=results.category_ids.tolist(),
+            scores=results.scores.tolist(),
+            boxes_xywh=results.boxes_xywh.tolist(),
+        )
+
+
+def _row(item: Row, **values: Any) -> Row:
+    empty = {
+        "file_name": item["name"],
+        "image_id": item.get("image_id"),
+        "height": None,
+        "width": None,
+        "error": None,
+        "category_ids": [],
+        "scores": [],
+        "boxes_xywh": [],
+    }
+    return empty | values

@@ -1,0 +1,143 @@
+"""A long job in parts, so that nothing is done twice and nothing is lost.
+
+    plan     pictures in their order, cut into parts of equal length; written to OUTPUT/run.json
+    part     a worker reads the pictures of one part, and writes OUTPUT/part-00007.parquet when it is whole
+    resume   parts whose file is there are done; a run with other settings in the same folder is refused
+
+A picture that is broken gets a row with the reason. Where storage fails, the part is not written: it counts
+as failed, is told, and is done by the next run. Who works on which part does not matter, and a part that two
+workers wrote is the same twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from amidst.apps.cluster.places import Place, StorageError
+from amidst.errors import UsageError
+
+Format = Literal["parquet", "jsonl"]
+Row = dict[str, Any]
+MANIFEST = "run.json"
+
+
+class Job(Protocol):
+    """What is done with each picture. Travels to workers; `open` makes what does not travel."""
+
+    def about(self) -> dict[str, Any]:
+        """Everything that changes the result, in plain values."""
+
+    def columns(self) -> Sequence[tuple[str, Any]]:
+        """Names and Arrow types of the columns of a row."""
+
+    def open(self) -> Worker:
+        """A worker of this job, in the process that calls."""
+
+
+class Worker(Protocol):
+    """A process's own state, such as a network."""
+
+    def rows(self, items: Sequence[Row]) -> Iterable[Row]:
+        """A row for each item ("name" and what the plan knows of it). Raises StorageError."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The parts of a job. `items[i]["name"]` is a picture's name in its place."""
+
+    items: tuple[Row, ...]
+    part_size: int
+    output: Place
+    format: Format
+
+    def __len__(self) -> int:
+        return -(-len(self.items) // self.part_size)
+
+    def part(self, number: int) -> Sequence[Row]:
+        """The items of a part."""
+        return self.items[number * self.part_size : (number + 1) * self.part_size]
+
+    def name(self, number: int) -> str:
+        """The file of a part."""
+        return f"part-{number:05d}.{self.format}"
+
+    def missing(self) -> list[int]:
+        """Parts that are not there yet."""
+        there = self.output.names()
+        return [number for number in range(len(self)) if self.name(number) not in there]
+
+    def begin(self, job: Job) -> None:
+        """Write what the run is, or check that it is the same. Raises UsageError for another one."""
+        names = json.dumps([item["name"] for item in self.items]).encode()
+        entry = {
+            "job": job.about(),
+            "pictures": len(self.items),
+            "names": hashlib.sha256(names).hexdigest(),
+            "part_size": self.part_size,
+            "format": self.format,
+        }
+        before = self.output.read(MANIFEST)
+        if before is None:
+            self.output.write(MANIFEST, json.dumps(entry, indent=1).encode())
+            return
+        try:
+            old = json.loads(before)
+            changed = sorted(key for key in entry if old.get(key) != json.loads(json.dumps(entry[key])))
+        except (ValueError, AttributeError):
+            changed = ["everything"]
+        if changed:
+            raise UsageError(
+                f"{self.output.address}: holds another run (different: {', '.join(changed)}); "
+                "name an empty folder, or repeat the command as it was"
+            )
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a part."""
+
+    number: int
+    pictures: int = 0
+    broken: int = 0  # pictures with an error instead of a result
+    found: int = 0  # results, such as detections
+    failed: str = ""  # why the part was not written
+
+
+def do_part(job: Job, worker: Worker, plan: Plan, number: int) -> Done:
+    """Work on one part and write its file."""
+    try:
+        rows = list(worker.rows(plan.part(number)))
+        plan.output.write(plan.name(number), encode(rows, job.columns(), plan.format))
+    except (StorageError, OSError) as error:
+        return Done(number, len(plan.part(number)), failed=str(error))
+    broken = sum(row["error"] is not None for row in rows)
+    return Done(number, len(rows), broken, sum(len(row.get("scores") or ()) for row in rows))
+
+
+def encode(rows: Sequence[Row], columns: Sequence[tuple[str, Any]], format: Format) -> bytes:
+    """Rows as the content of a file."""
+    if format == "jsonl":
+        return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=pa.schema(list(columns))), stream)
+    return stream.getvalue()
+
+
+def read_rows(plan: Plan) -> Iterator[Row]:
+    """The rows of all parts in order. Raises UsageError where a part is missing."""
+    for number in range(len(plan)):
+        data = plan.output.read(plan.name(number))
+        if data is None:
+            raise UsageError(f"{plan.output.address}: {plan.name(number)} is missing; run the command again")
+        if plan.format == "jsonl":
+            yield from (json.loads(line) for line in data.splitlines())
+        else:
+            yield from pq.read_table(io.BytesIO(data)).to_pylist()

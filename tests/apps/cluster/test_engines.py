@@ -1,0 +1,181 @@
+"""Jobs in parts on processes and on Ray: resumed, retried, nothing lost, the same as in one process."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amidst.apps.cluster import local, on_ray
+from amidst.apps.cluster.fingerprinting import Fingerprinting
+from amidst.apps.cluster.parts import Done, Plan, read_rows
+from amidst.apps.cluster.places import Place
+from amidst.errors import UsageError
+
+PICTURES = 24
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """24 pictures, one of them broken."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(PICTURES - 1):
+        noise = random.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{number:02d}.png")
+    (folder / "99.png").write_bytes(b"no picture")
+    return folder
+
+
+def plan_of(photos: Path, output: Path, part_size: int = 3) -> Plan:
+    items = tuple({"name": name} for name in Place(str(photos)).pictures())
+    return Plan(items, part_size, Place(str(output)), "parquet")
+
+
+@pytest.fixture(scope="module")
+def ray_cluster() -> Iterator[None]:
+    yield
+    on_ray.ray.shutdown()
+
+
+def descendants(name: bytes) -> list[int]:
+    """Processes below this one whose command line begins so."""
+    parents, found = {}, []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int(folder.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+            if folder.joinpath("cmdline").read_bytes().startswith(name):
+                found.append(int(folder.name))
+        except (OSError, ValueError):
+            continue
+
+    def ours(process: int) -> bool:
+        while process in parents and process != os.getpid():
+            process = parents[process]
+        return process == os.getpid()
+
+    return [process for process in found if ours(process)]
+
+
+def test_no_parts_are_no_work(tmp_path: Path) -> None:
+    plan = Plan((), 3, Place(str(tmp_path)), "parquet")
+    assert len(plan) == 0
+    assert list(local.run_parts(Fingerprinting(Place(str(tmp_path))), plan, [], 2)) == []
+    assert list(read_rows(plan)) == []
+
+
+def check(photos: Path, plan: Plan, done: list[Done]) -> None:
+    """Every part once, and rows as one process makes them."""
+    assert sorted(part.number for part in done) == list(range(8))
+    assert [part.failed for part in done] == [""] * 8
+    assert sum(part.broken for part in done) == 1
+    assert plan.missing() == []
+    job = Fingerprinting(Place(str(photos)))
+    assert list(read_rows(plan)) == list(job.rows(plan.items))
+
+
+def test_processes_do_all_parts_though_one_is_killed(photos: Path, tmp_path: Path) -> None:
+    plan = plan_of(photos, tmp_path / "out")
+    done: list[Done] = []
+    for part in local.run_parts(Fingerprinting(Place(str(photos))), plan, plan.missing(), 2):
+        if not done:
+            os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+        done.append(part)
+    check(photos, plan, done)
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_ray_does_all_parts_though_a_worker_is_killed(
+    photos: Path, tmp_path: Path, ray_cluster: None
+) -> None:
+    plan = plan_of(photos, tmp_path / "out")
+    done: list[Done] = []
+    for part in on_ray.run_parts(Fingerprinting(Place(str(photos))), plan, plan.missing(), 2):
+        if not done:
+            workers = descendants(b"ray::MapWorker")
+            assert workers
+            os.kill(workers[0], signal.SIGKILL)
+        done.append(part)
+    check(photos, plan, done)
+
+
+def test_a_run_goes_on_where_it_stopped_and_refuses_another(photos: Path, tmp_path: Path) -> None:
+    plan, job = plan_of(photos, tmp_path / "out"), Fingerprinting(Place(str(photos)))
+    plan.begin(job)
+    assert [part.number for part in local.run_parts(job, plan, [1, 4], 1)] == [1, 4]
+    plan.begin(job)
+    assert plan.missing() == [0, 2, 3, 5, 6, 7]
+    with pytest.raises(UsageError, match=r"part-00000\.parquet is missing"):
+        list(read_rows(plan))
+    for other in (plan_of(photos, tmp_path / "out", 4), Plan(plan.items[1:], 3, plan.output, "parquet")):
+        with pytest.raises(UsageError, match="holds another run"):
+            other.begin(job)
+    (tmp_path / "out" / "run.json").write_text("junk")
+    with pytest.raises(UsageError, match="different: everything"):
+        plan.begin(job)
+
+
+def test_a_part_that_cannot_be_written_has_failed_and_is_left_for_the_next_run(
+    photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").write_text("a file where a folder should be")
+    plan = plan_of(photos, tmp_path / "out")
+    (done,) = local.run_parts(Fingerprinting(Place(str(photos))), plan, [2], 1)
+    assert done.failed
+
+
+@pytest.mark.parametrize("engine", ["local", "ray"])
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_predict_and_duplicates_with_an_engine_say_what_they_say_without(
+    amidst: Any, photos: Path, tmp_path: Path, engine: str, ray_cluster: None
+) -> None:
+    plain = amidst("predict", photos, "--json", "--threshold", 0)
+    found = tmp_path / "found"
+    words = ("predict", photos, "--engine", engine, "-o", found, "--parts", "jsonl", "--json")
+    typed = amidst(*words)
+    assert typed.code == 1  # one is broken
+    assert typed.json | {"found": 0} == {
+        "pictures": PICTURES,
+        "resumed": 0,
+        "found": 0,
+        "broken": 1,
+        "failed": 0,
+        "parts": 1,
+    }
+    rows = [json.loads(line) for line in (found / "part-00000.jsonl").read_text().splitlines()]
+    assert [row["file_name"] for row in rows] == sorted(path.name for path in photos.iterdir())
+    for row, line in zip(rows, plain.lines, strict=True):
+        assert Path(line["file_name"]).name == row["file_name"]
+        assert ("error" in line) == (row["error"] is not None)
+        scores = [detection["score"] for detection in line.get("detections", ())]
+        assert sorted(row["scores"]) == pytest.approx(sorted(scores), abs=1e-4)
+    again = amidst(*words)
+    assert again.json["resumed"] == PICTURES
+    one = amidst("dataset", "duplicates", photos, "--json")
+    many = amidst("dataset", "duplicates", photos, "--engine", engine, "--processes", 2, "--json")
+    assert many.json["groups"] == one.json["groups"]
+    assert many.json["images"] == one.json["images"]
+    assert len(many.json["broken"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--engine", "spark", "-o", "out"), "expected local or ray"),
+        (("--engine", "local"), "name a folder with -o"),
+        (("--engine", "local", "-o", "found.json"), "name a folder with -o"),
+    ],
+)
+def test_wrong_calls(amidst: Any, photos: Path, words: tuple[str, ...], problem: str) -> None:
+    typed = amidst("predict", photos, *words)
+    assert typed.code == 2
+    assert problem in typed.err
