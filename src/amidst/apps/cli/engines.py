@@ -31,7 +31,7 @@ def run_job(title: str, job: Job, plan: Plan, run: Run, workers: int) -> dict[st
     done = sum(len(plan.part(number)) for number in range(len(plan)) if number not in set(missing))
     summary = {"pictures": done, "resumed": done, "found": 0, "broken": 0, "failed": 0, "parts": len(plan)}
     with step(title, len(plan.items)) as bar:
-        for part in run(job, plan, missing, workers):
+        for part in run(job, plan, missing, workers) if missing else ():
             if part.failed:
                 summary["failed"] += 1
                 warning_line(f"{plan.name(part.number)} failed: {part.failed}; run the command again")

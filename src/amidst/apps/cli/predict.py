@@ -147,6 +147,8 @@ def predict(
     """
     model_name, paths = split_words(words or [], BUILT_IN, with_dataset=ann is not None)
     if engine is not None:
+        if draw is not None or tile or proposals is not None:
+            raise UsageError("--engine does not go with --draw, --tile or --proposals")
         many = load_module("amidst.apps.cli.predict_many")
         many.predict_many(model_name, paths, ann, images, output, engine, workers, parts, as_json)
         return
@@ -164,7 +166,13 @@ def predict(
     if videos:
         predict_videos(work, videos, every, output, draw, as_json)
         return
-    results, broken = _predict(work, inputs, draw, as_json)
+    _finish(inputs, *_predict(work, inputs, draw, as_json), output, draw)
+
+
+def _finish(
+    inputs: Inputs, results: Results, broken: list[Path], output: Path | None, draw: Path | None
+) -> None:
+    """Write the results and say where; exit code 1 where a file could not be read."""
     if output is not None:
         inputs.write(results, output)
         say(f"{len(results)} detections written to {output}")

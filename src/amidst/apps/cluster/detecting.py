@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 import torch
 from torch import nn
 
@@ -77,6 +77,7 @@ class Detector:
     def _rows(self, items: Sequence[Row], folder: Path) -> list[Row]:
         rows: dict[int, Row] = {}
         sources: list[Source] = []
+        index_of: dict[Path, int] = {}
         for index, item in enumerate(items):
             try:
                 path = self.job.place.fetch(item["name"], folder)
@@ -85,17 +86,14 @@ class Detector:
                 continue
             size = (item["height"], item["width"]) if item.get("height") else None
             sources.append(Source(path, size, index))
-        index_of = {source.path: source.image_id for source in sources}
+            index_of[path] = index
 
         def failing(path: Path, error: ImageError) -> None:
-            index = index_of[path]
-            assert index is not None
-            rows[index] = _row(items[index], error=error.problem)
+            rows[index_of[path]] = _row(items[index_of[path]], error=error.problem)
 
         for prediction in predict_images(self.model, self.info, sources, workers=1, on_error=failing):
-            index = prediction.image_id
-            assert index is not None
-            rows[index] = self._found(items[index], prediction)
+            place = index_of[prediction.path]
+            rows[place] = self._found(items[place], prediction)
         return [rows[index] for index in range(len(items))]
 
     def _found(self, item: Row, prediction: Any) -> Row:

@@ -19,7 +19,7 @@ try:  # an optional dependency
     import ray
     import ray.data
 except ImportError:  # pragma: no cover - installed where the tests run
-    ray = None
+    ray = None  # type: ignore[assignment]
 
 
 class PartWorker:
@@ -43,7 +43,7 @@ def run_parts(job: Job, plan: Plan, numbers: list[int], workers: int) -> Iterato
     context.max_errored_blocks = 0
     parts = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
     done = parts.map(
-        PartWorker,
+        PartWorker,  # type: ignore[arg-type]  # a class of callables is welcome too
         fn_constructor_args=(job, plan),
         compute=ray.data.ActorPoolStrategy(size=min(workers, len(numbers))),
         num_cpus=1,

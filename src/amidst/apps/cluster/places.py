@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import fsspec
+import fsspec  # type: ignore[import-untyped]
 
 from amidst.coco.files import image_path, write_atomically
 from amidst.errors import FindingError, MissingExtra, UsageError
