@@ -88,7 +88,7 @@ def test_processes_do_all_parts_though_one_is_killed(photos: Path, tmp_path: Pat
     done: list[Done] = []
     for part in local.run_parts(Fingerprinting(Place(str(photos))), plan, plan.missing(), 2):
         if not done:
-            os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+            multiprocessing.active_children()[0].kill()
         done.append(part)
     check(photos, plan, done)
 

@@ -25,6 +25,22 @@ from amidst.errors import UsageError
 SHOWN = 20  # groups in the table
 
 
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="local or ray: read in parts, on processes or a Ray cluster; IMAGES may be s3://...",
+        show_default=False,
+    ),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        help="File that keeps fingerprints, to go on after an interruption; a folder with --engine.",
+        show_default=False,
+    ),
+]
+
+
 def duplicates(
     images: Annotated[Path, typer.Argument(metavar="IMAGES", help="Folder of photographs.")],
     ann: Annotated[
@@ -34,21 +50,9 @@ def duplicates(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write what was found as JSON.", show_default=False)
     ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            help="File that keeps fingerprints, to go on after an interruption; a folder with --engine.",
-            show_default=False,
-        ),
-    ] = None,
+    cache: Cache = None,
     processes: Annotated[int, typer.Option(help="Processes that read images.", min=1)] = 1,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            help="local or ray: read in parts, on processes or a Ray cluster; IMAGES may be s3://...",
-            show_default=False,
-        ),
-    ] = None,
+    engine: Engine = None,
     mirrored: Annotated[bool, typer.Option("--mirrored", help="Mirrored copies too.")] = False,
     rotated: Annotated[bool, typer.Option("--rotated", help="Copies turned by quarters too.")] = False,
     embeddings: Annotated[
@@ -75,21 +79,7 @@ def duplicates(
     """
     settings = override(DuplicateSettings(mirrored=mirrored, rotated=rotated), assignments or [])
     dataset = CocoDataset.load(ann) if ann is not None else None
-    if engine is not None:
-        if embeddings is not None:
-            raise UsageError("--embeddings go with the images of a folder here, not with --engine")
-        listed = None if dataset is None else [image.file_name for image in dataset.images]
-        many = load_module("amidst.apps.cli.duplicates_many")
-        prints = many.read_fingerprints(images, listed, cache, engine, processes)
-        names = list(prints.names)
-    else:
-        names = _names(images, dataset)
-        with step("reading images") as bar:
-            prints = fingerprint_files(images, names, cache=cache, processes=processes, report=bar.update)
-    vectors = _read_embeddings(embeddings, len(names)) if embeddings is not None else None
-    if vectors is not None:  # those of broken files are not among the fingerprints
-        place = {name: i for i, name in enumerate(names)}
-        vectors = vectors[[place[name] for name in prints.names]]
+    prints, vectors = _read(images, dataset, cache, embeddings, engine, processes)
     with step("comparing"):
         counts = _object_counts(dataset, prints.names) if dataset is not None else None
         found = find_duplicates(prints, settings, embeddings=vectors, annotated=counts, processes=processes)
@@ -102,6 +92,31 @@ def duplicates(
         _show(prints, found)
     if found.pairs or prints.broken:
         raise typer.Exit(1)
+
+
+def _read(
+    images: Path,
+    dataset: CocoDataset | None,
+    cache: Path | None,
+    embeddings: Path | None,
+    engine: str | None,
+    processes: int,
+) -> tuple[Fingerprints, npt.NDArray[np.floating[Any]] | None]:
+    """Fingerprints of the pictures, and the embeddings of those that could be read."""
+    if engine is not None:
+        if embeddings is not None:
+            raise UsageError("--embeddings go with the images of a folder here, not with --engine")
+        listed = None if dataset is None else [image.file_name for image in dataset.images]
+        many = load_module("amidst.apps.cli.duplicates_many")
+        return many.read_fingerprints(images, listed, cache, engine, processes), None
+    names = _names(images, dataset)
+    vectors = _read_embeddings(embeddings, len(names)) if embeddings is not None else None
+    with step("reading images") as bar:
+        prints = fingerprint_files(images, names, cache=cache, processes=processes, report=bar.update)
+    if vectors is not None:  # those of broken files are not among the fingerprints
+        place = {name: i for i, name in enumerate(names)}
+        vectors = vectors[[place[name] for name in prints.names]]
+    return prints, vectors
 
 
 def _names(images: Path, dataset: CocoDataset | None) -> list[str]:

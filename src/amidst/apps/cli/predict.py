@@ -147,10 +147,9 @@ def predict(
     """
     model_name, paths = split_words(words or [], BUILT_IN, with_dataset=ann is not None)
     if engine is not None:
-        if draw is not None or tile or proposals is not None:
-            raise UsageError("--engine does not go with --draw, --tile or --proposals")
-        many = load_module("amidst.apps.cli.predict_many")
-        many.predict_many(model_name, paths, ann, images, output, engine, workers, parts, as_json)
+        unfit = draw is not None or tile or proposals is not None
+        job = load_module("amidst.apps.cli.predict_many")
+        job.predict_many(model_name, paths, ann, images, output, engine, workers, parts, as_json, unfit)
         return
     videos = only_videos(paths, ann, proposals, every)
     inputs = Inputs([], {}) if videos else read_inputs(paths, ann, images, proposals)

@@ -31,8 +31,11 @@ def predict_many(
     workers: int,
     format: Format,
     as_json: bool,
+    unfit: bool,
 ) -> None:
     """Do the whole job, or what is left of it; exit code 1 where pictures are broken or parts failed."""
+    if unfit:
+        raise UsageError("--engine does not go with --draw, --tile or --proposals")
     if output is None or output.suffix:
         raise UsageError("--engine writes parts: name a folder with -o, here or in object storage")
     run = engine_of(engine)
