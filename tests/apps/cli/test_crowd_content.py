@@ -97,7 +97,7 @@ def test_from_candidates_to_the_chosen_categories(campaign: Path, tmp_path: Path
     found = json.loads(capsys.readouterr().out)
     assert set(found["taken"]) == {"ant", "cow"}  # one is mandatory, the other has most points
     assert found["reasons"]["bee"]
-    rows = list(csv.DictReader((tmp_path / "votes.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "votes.csv").read_text().splitlines()))
     assert len(rows) == 6
     assert run(["crowd", "votes", str(campaign)]) == 0
     said = capsys.readouterr()

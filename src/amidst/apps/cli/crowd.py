@@ -35,14 +35,7 @@ from amidst.crowd.config import CampaignConfig
 from amidst.errors import FindingError, UsageError
 
 app = new_app("Label a dataset with people: the thesis's chain of stages, served to a browser.")
-app.command("simulate")(crowd_simulate.simulate)
 app.command("demo")(crowd_demo.demo)
-app.command("add")(crowd_content.add)
-app.command("votes")(crowd_content.votes)
-app.command("backup")(crowd_database.backup)
-app.command("restore")(crowd_database.restore)
-app.command("migrate-store")(crowd_database.migrate_store)
-app.command("quality")(crowd_quality.quality)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")]
 DatabaseUrl = Annotated[
@@ -243,6 +236,15 @@ def doctor(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = 
     if faults:
         raise FindingError(f"{len(faults)} faults")
     say("no fault: all invariants hold, all decisions come out the same again")
+
+
+app.command("add")(crowd_content.add)
+app.command("quality")(crowd_quality.quality)
+app.command("votes")(crowd_content.votes)
+app.command("backup")(crowd_database.backup)
+app.command("restore")(crowd_database.restore)
+app.command("migrate-store")(crowd_database.migrate_store)
+app.command("simulate")(crowd_simulate.simulate)
 
 
 def _origin(public_url: str) -> str:
