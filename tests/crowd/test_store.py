@@ -17,11 +17,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, func, insert, select, text
 
 from amidst.crowd import engine, schema_chain, schema_people
+from amidst.crowd.bodies import Client
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.migrations import HEAD
+from amidst.crowd.results import Ticket
 from amidst.crowd.schema import answer, metadata, supercategory
 from amidst.crowd.store import Store, open_store
 from amidst.errors import StoreUnavailable, UsageError
+from amidst.store.opening import Schema, open_database
 
 Play = Any
 
@@ -62,6 +65,49 @@ def test_the_migrated_schema_is_the_declared_one(with_store: Play) -> None:
         assert await store.read(differences) == ([], HEAD)
 
     with_store(play)
+
+
+def test_a_campaign_of_the_first_schema_goes_on(place: str) -> None:
+    """Its rows are kept, columns that came later are filled, work goes on."""
+    first = Schema("campaign", "amidst crowd", "amidst.crowd:migrations", "0001")
+    body = {"panels": [{"super": "all", "present": False}]}
+
+    def old_rows(connection: Connection) -> None:
+        for statement in (
+            "INSERT INTO campaign (id, config_json, catalogue_json, secret, created_at) VALUES "
+            """(1, '{}', '[{"super":"all","categories":[{"id":1,"name":"thing"}]}]', 'x', 0)""",
+            "INSERT INTO supercategory (name, ordinal) VALUES ('all', 0)",
+            "INSERT INTO category (id, name, supercategory_id) VALUES (1, 'thing', 1)",
+            "INSERT INTO image (file_name, width, height) VALUES ('a.jpg', 9, 9)",
+            "INSERT INTO worker (display, created_at) VALUES ('ann', 0)",
+            "INSERT INTO worker (display, created_at) VALUES ('bob', 0)",
+            "INSERT INTO unit (stage, ref_kind, ref_id, needed, taken, done, created_at) "
+            "VALUES ('labelling', 'image', 1, 8, 1, 1, 0)",
+            "INSERT INTO ticket (stage, worker_id, token_hash, state, plan_json, issued_at, expires_at) "
+            """VALUES ('labelling', 1, '', 'submitted', '{"items":[["image",1,1]]}', 0, 9)""",
+            "INSERT INTO answer (ticket_id, worker_id, stage, idem_key, body_json, body_sha256, client_json, "
+            "receipt_json, status, created_at) VALUES (1, 1, 'labelling', 'key', "
+            """'{"panels":[{"super":"all","present":false}]}', '', """
+            """'{"ms_active":1234}', '{}', 'accepted', 1)""",
+            "INSERT INTO slot (unit_id, worker_id, ticket_id, position, state, answer_id) "
+            "VALUES (1, 1, 1, 0, 'submitted', 1)",
+        ):
+            connection.exec_driver_sql(statement)
+
+    async def play() -> None:
+        store = await open_database(place, first, create=True)
+        await store.write(old_rows)
+        await store.close()
+        store = await open_store(place)
+        (row,) = await store.read(lambda c: c.execute(select(answer)).all())
+        assert (row.idem_key, row.ms_active) == ("key", 1234)
+        got = await engine.lease(store, 2, "labelling", 1)
+        assert isinstance(got, Ticket)
+        await engine.submit(store, 2, got.id, got.token, "key 2", body, Client(ms_active=5), 2)
+        assert await engine.doctor(store) == []
+        await store.close()
+
+    asyncio.run(play())
 
 
 def test_a_later_schema_is_refused(place: str) -> None:

@@ -93,14 +93,15 @@ def unite_labels(inputs: LabellingInputs) -> LabellingOutcome:
 def prior(points: Sequence[tuple[float, float]], radius: float) -> tuple[float, float]:
     """The medoid of the largest cluster: points within `radius` of each other, also through others.
 
-    Ties go to the cluster, then to the point, that comes first.
+    Ties go to the cluster, then to the point, that lies furthest left, whoever has answered first.
     """
-    xy = np.asarray(points, dtype=np.float64)
+    xy = np.asarray(sorted(points), dtype=np.float64)
     apart = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))
     cluster = clusters(apart, radius)
     largest = np.flatnonzero(cluster == np.bincount(cluster).argmax())
     best = largest[apart[np.ix_(largest, largest)].sum(axis=1).argmin()]
-    return points[int(best)]
+    x, y = xy[best]
+    return float(x), float(y)
 
 
 def clusters(apart: npt.NDArray[np.float64], radius: float) -> npt.NDArray[np.int64]:
