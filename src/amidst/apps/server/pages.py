@@ -36,7 +36,7 @@ class Pages:
         """GET of the pages and of /static/NAME; they hold nothing that is not public."""
         routes = Routes(gate)
         for path in self._pages:
-            routes.add("GET", path, self.page, ANYONE)
+            routes.add("GET", path, self.page, ANYONE, queries=("to",))  # where to go after signing in
         routes.add("GET", "/static/{name}", self.file, ANYONE)
         return routes.router
 

@@ -158,3 +158,8 @@ def test_a_database_that_is_gone_is_503(open_site: Callable[..., Any]) -> None:
     answer = site.submit("worker", ticket)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
     assert answer.headers["retry-after"] == "5"
+
+
+def test_who_is_signed_out_is_led_back_after_signing_in(site: Any) -> None:
+    assert site.get("", "/enter?to=/manage").status_code == 200
+    assert site.get("", "/enter?from=/manage").status_code == 422
