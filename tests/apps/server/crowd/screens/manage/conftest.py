@@ -42,7 +42,7 @@ class Demo:
         return self.links["manager"].partition("/enter")[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # one test may take what another looks for
 def demo() -> Iterator[Demo]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", "from amidst.apps.cli import main; main()", "crowd", "demo"]
