@@ -1,9 +1,8 @@
-"""Two gloo processes on this machine against one, on the same global batches."""
+"""torchrun on two machines (both this one, by gloo) against one process, on the same global batches."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import socket
 import subprocess
 import sys
@@ -58,20 +57,20 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def train_in_two_processes(folder: Path, name: str) -> list[subprocess.CompletedProcess[str]]:
-    """What torchrun --nproc-per-node 2 does, with its environment variables."""
+def train_on_two_machines(folder: Path, name: str) -> list[subprocess.CompletedProcess[str]]:
+    """torchrun once a machine, with one process each; both machines are this one."""
     (folder / "script.py").write_text(SCRIPT)
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    meeting = ["--nnodes", "2", "--master-addr", "127.0.0.1", "--master-port", str(free_port())]
     started = [
         subprocess.Popen(
-            [sys.executable, str(folder / "script.py"), str(folder), name],
-            env={**os.environ, **place, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            [sys.executable, "-m", "torch.distributed.run", *meeting, "--node-rank", str(rank),
+             "--nproc-per-node", "1", str(folder / "script.py"), str(folder), name],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
         for rank in range(2)
-    ]
+    ]  # fmt: skip
     done = []
     for process in started:
         output, _ = process.communicate(timeout=200)
@@ -91,7 +90,7 @@ def test_one_process_needs_no_others() -> None:
         assert distributed.wrap(module, place) is module
 
 
-def test_two_processes_learn_what_one_learns(
+def test_two_machines_learn_what_one_process_learns(
     tiny_experiment: Experiment, make_scene: Any, tmp_path: Path
 ) -> None:
     """Half of the images are empty, so that often one process has objects and the other none."""
@@ -104,7 +103,7 @@ def test_two_processes_learn_what_one_learns(
     (tmp_path / "experiment.json").write_bytes(msgspec.json.encode(to_builtins(experiment)))
 
     train(experiment, dataset, tmp_path / "images", tmp_path / "one", device="cpu")
-    for process in train_in_two_processes(tmp_path, "two"):
+    for process in train_on_two_machines(tmp_path, "two"):
         assert process.returncode == 0, process.stdout
 
     one, two = (read_lines(tmp_path / name / "log.jsonl") for name in ("one", "two"))

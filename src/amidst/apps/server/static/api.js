@@ -72,13 +72,14 @@ export function onExpired(callback) {
  * @param {string} method
  * @param {string} path
  * @param {object} [body]
+ * @param {AbortSignal} [signal] to give it up; then it looks as if there were no connection
  * @returns {Promise<any>}
  */
-export async function ask(method, path, body) {
+export async function ask(method, path, body, signal) {
   for (let again = true; ; again = false) {
     try {
       const csrf = method === "GET" ? "" : ((await me())?.csrf ?? "");
-      return await request(method, path, body, csrf);
+      return await request(method, path, body, csrf, signal);
     } catch (error) {
       if (!(error instanceof ApiError) || !again) throw error;
       if (error.status === 401 && error.code !== "login" && expired) await expired();
@@ -93,8 +94,9 @@ export async function ask(method, path, body) {
  * @param {string} path
  * @param {object | undefined} body
  * @param {string} csrf
+ * @param {AbortSignal} [signal]
  */
-async function request(method, path, body, csrf) {
+async function request(method, path, body, csrf, signal) {
   /** @type {Record<string, string>} */
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -104,7 +106,7 @@ async function request(method, path, body, csrf) {
   let response;
   try {
     // a page that is closed still sends what is small enough
-    response = await fetch(path, { method, headers, body: text, keepalive: (text?.length ?? 0) < 60_000 && method !== "GET" });
+    response = await fetch(path, { method, headers, body: text, signal, keepalive: (text?.length ?? 0) < 60_000 && method !== "GET" });
   } catch {
     throw new ApiError(0, "offline", "no connection to the server");
   }

@@ -32,6 +32,7 @@ export async function handIn(desk) {
     madeAt: Date.now(),
   };
   desk.submitting = true;
+  desk.drafts.clear();
   desk.showButtons();
   try {
     await putOutgoing(outgoing, held);
@@ -80,7 +81,6 @@ async function answered(desk, held, outcome) {
   }
   if (outcome.kind === "later") desk.queue.remove(held);
   else await desk.queue.drop(held);
-  desk.drafts.clear();
   desk.held = null; // what is still shown cannot be changed
   desk.outbox?.poke();
   if (outcome.kind === "stored" && offered && screen.reply?.(outcome.receipt, offered)) return;

@@ -14,6 +14,7 @@ export class Drafts {
     this.look = look;
     this.told = told;
     this.timer = 0;
+    this.sending = new AbortController();
     /** Whether the server lacks something. */
     this.dirty = false;
   }
@@ -24,8 +25,9 @@ export class Drafts {
     this.timer ||= setTimeout(() => this.flush(), AFTER_MS);
   }
 
-  /** The ticket is done with. */
+  /** The ticket is done with: a draft that is under way would meet an answer. */
   clear() {
+    this.sending.abort();
     clearTimeout(this.timer);
     this.timer = 0;
     this.dirty = false;
@@ -38,11 +40,12 @@ export class Drafts {
     const found = this.look();
     if (!found || !this.dirty) return;
     this.dirty = false;
+    const { signal } = (this.sending = new AbortController());
     try {
-      await ask("POST", `/api/tickets/${found.ticket.id}/draft`, { token: found.ticket.token, rev: found.rev, body: found.state });
+      await ask("POST", `/api/tickets/${found.ticket.id}/draft`, { token: found.ticket.token, rev: found.rev, body: found.state }, signal);
       if (!this.dirty) this.told("saved");
     } catch (error) {
-      if (this.look()?.ticket.id !== found.ticket.id) return; // handed in meanwhile
+      if (signal.aborted) return;
       if (error instanceof ApiError && !error.passing) {
         if (error.code === "stale") this.told("stale");
         return;
