@@ -22,8 +22,8 @@ from amidst.errors import UsageError
 
 PICTURES = 24
 
-# Ray starts its own processes for a minute and a half: run with AMIDST_CLUSTER=1 after a change of this room.
-pytestmark = pytest.mark.skipif("AMIDST_CLUSTER" not in os.environ, reason="starts Ray; set AMIDST_CLUSTER=1")
+# Ray's own processes take long to start and to end: for changes of this room, and in benchmarks/.
+starts_ray = pytest.mark.skipif("AMIDST_CLUSTER" not in os.environ, reason="starts Ray; set AMIDST_CLUSTER=1")
 
 
 @pytest.fixture
@@ -96,6 +96,7 @@ def test_processes_do_all_parts_though_one_is_killed(photos: Path, tmp_path: Pat
     check(photos, plan, done)
 
 
+@starts_ray
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_ray_does_all_parts_though_a_worker_is_killed(
     photos: Path, tmp_path: Path, ray_cluster: None
@@ -136,7 +137,7 @@ def test_a_part_that_cannot_be_written_has_failed_and_is_left_for_the_next_run(
     assert done.failed
 
 
-@pytest.mark.parametrize("engine", ["local", "ray"])
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=starts_ray)])
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_predict_and_duplicates_with_an_engine_say_what_they_say_without(
     amidst: Any, photos: Path, tmp_path: Path, engine: str, ray_cluster: None

@@ -1,0 +1,93 @@
+"""Photographs through `amidst predict --engine`: one worker against two, and what is left of a killed run.
+
+    python benchmarks/ray_predict.py                     10,000 photographs, the built-in model, Ray
+    python benchmarks/ray_predict.py --images 300        does it run
+    python benchmarks/ray_predict.py --engine local
+
+The photographs of coco_mini, under as many names as are asked for. Each run is the command as typed, from
+start to exit; `parts_s` is the time between the first and the last finished part, so without the start of
+processes and networks. A worker computes on one core; on a machine of two cores, two workers share them with
+Ray's own processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from timing import Row, show, write
+
+RESULTS = Path(__file__).parent / "results" / "ray_predict.json"
+
+
+def link_photographs(source: Path, folder: Path, number: int) -> None:
+    """So many names of copies of the photographs in `source`."""
+    folder.mkdir()
+    originals = sorted(source.rglob("*.jpg"))
+    names = [folder / f"{place:06d}.jpg" for place in range(number)]
+    for original, name in zip(originals, names, strict=False):
+        shutil.copy(original, name)
+    for place in range(len(originals), number):
+        os.link(names[place % len(originals)], names[place])
+
+
+def run(model: str, photographs: Path, output: Path, engine: str, workers: int) -> Row:
+    """One command, timed."""
+    words = ["predict", model, str(photographs), "--engine", engine, "--workers", str(workers)]
+    command = [sys.executable, "-m", "amidst", *words, "-o", str(output), "--json"]
+    start = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wall = time.perf_counter() - start
+    assert done.returncode == 0, done.stderr[-2000:]
+    ends = sorted(part.stat().st_mtime for part in output.glob("part-*"))
+    between = ends[-1] - ends[0]
+    number = len(list(photographs.iterdir()))
+    return {
+        "engine": engine,
+        "workers": workers,
+        "images": number,
+        "wall_s": round(wall, 1),
+        "parts_s": round(between, 1),
+        "images_per_s": round(number / wall, 2),
+        "images_per_s_of_parts": round(number * (len(ends) - 1) / len(ends) / between, 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    shared = Path(os.environ.get("AMIDST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+    parser.add_argument("--data", type=Path, default=shared / "data", help="the folder that holds coco_mini/")
+    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--model", default="person")
+    parser.add_argument("--engine", choices=["ray", "local"], default="ray")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        link_photographs(arguments.data / "coco_mini", folder / "photographs", arguments.images)
+        for workers in (1, 2):
+            output = folder / f"found{workers}"
+            rows.append(run(arguments.model, folder / "photographs", output, arguments.engine, workers))
+            show(rows[-1:])
+        same = all(
+            (folder / "found2" / part.name).read_bytes() == part.read_bytes()
+            for part in (folder / "found1").glob("part-*")
+        )
+        shutil.rmtree(folder / "photographs")
+    one, two = (float(str(row["images_per_s"])) for row in rows)
+    rows.append({"two_workers_over_twice_one": round(two / one / 2, 3), "parts_are_the_same_bytes": same})
+    show(rows[-1:])
+    write(arguments.output, "python benchmarks/ray_predict.py", "wall", rows)
+
+
+if __name__ == "__main__":
+    main()
