@@ -21,7 +21,7 @@ demo: setup
 	$(BIN)/amidst demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: setup check-pages
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import pwd
 import shutil
@@ -18,6 +19,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers of pytest-xdist share the cores: each has so many threads, and the programs that it starts."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // workers, 1)))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there now stays to the end: the collector of cycles need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +90,7 @@ def postgres_server() -> Iterator[str]:
         "listen_addresses=127.0.0.1",
         f"unix_socket_directories={folder}",
         "max_connections=60",
+        "fsync=off",  # nobody pulls the plug here
     ]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(

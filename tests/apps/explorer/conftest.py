@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,15 +92,3 @@ def running(explorer: Explorer) -> Iterator[Running]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="session")
-def chromium_path() -> Path:
-    """The browser; without one the test skips, in continuous integration it fails."""
-    path = Path(os.environ.get("AMIDST_CHROMIUM", "/usr/bin/chromium"))
-    if not path.exists():
-        reason = f"no Chromium at {path}; install it (Debian: chromium) or set AMIDST_CHROMIUM"
-        if os.environ.get("AMIDST_CI") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path

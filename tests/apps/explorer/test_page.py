@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="the page is tested with Playwright (extra: dev)"
-)
-
 WAIT_MS = 120_000  # an upper bound for slow machines; nothing waits this long by design
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: Path) -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        # a container's root user cannot use the sandbox
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        started = playwright.chromium.launch(executable_path=str(chromium_path), args=arguments)
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,7 @@ import pytest
 
 from amidst.coco import CocoDataset
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = os.environ.get("AMIDST_CHROMIUM", "/usr/bin/chromium")
 Guesses = Callable[..., list[dict[str, Any]]]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not Path(CHROMIUM).exists():
-        if os.environ.get("AMIDST_CI"):
-            pytest.fail("chromium is not installed, and AMIDST_CI is set")
-        pytest.skip("chromium is not installed; set AMIDST_CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

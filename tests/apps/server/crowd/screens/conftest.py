@@ -11,7 +11,6 @@ Photographs and outlines are those of the sample that the package ships.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -55,10 +54,6 @@ from amidst.crowd.vocabulary import definition_of
 from amidst.curation.selection import Proposal
 from amidst.data import sample_dir
 
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="the pages are tested with Playwright (extra: dev)"
-)
-
 WAIT_MS = 30_000  # an upper bound for slow machines; nothing waits this long by design
 GENEROUS = Rate(count=1_000_000)
 OPEN = ServerConfig(
@@ -83,44 +78,6 @@ GOOD_IOU = 0.65  # of an outline that the helpers let pass; spoiled ones have at
 
 def now() -> int:
     return time.time_ns() // 1000
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Path:
-    """The browser; without one the test skips, in continuous integration it fails."""
-    path = Path(os.environ.get("AMIDST_CHROMIUM", "/usr/bin/chromium"))
-    if not path.exists():
-        reason = f"no Chromium at {path}; install it (Debian: chromium) or set AMIDST_CHROMIUM"
-        if os.environ.get("AMIDST_CI") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Any]:
-    """Not longer than a module: while it runs, asyncio.run says that a loop is running, in every test."""
-    with sync_api.sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Any, chromium: Path) -> Iterator[Any]:
-    started = playwright.chromium.launch(executable_path=str(chromium), args=launch_arguments())
-    yield started
-    started.close()
-
-
-def launch_arguments() -> list[str]:
-    """A container's root user cannot use the sandbox; nothing is fetched in the background."""
-    root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return [*root, "--disable-background-networking", "--disable-quic"]
-
-
-@pytest.fixture(scope="session")
-def launch_options(chromium: Path) -> dict[str, Any]:
-    """For tests that start a browser of their own."""
-    return {"executable_path": str(chromium), "args": launch_arguments()}
 
 
 # --- the campaign -----------------------------------------------------------------------------------------
@@ -387,8 +344,10 @@ def open_site(template: Template, tmp_path_factory: pytest.TempPathFactory) -> I
             secrets = new_secrets()
             app = create_app(store, MediaStore(template.folder / "media"), now, secrets, config, **options)
             made.update(store=store, secrets=secrets, app=app)
-            yield app
-            await store.close()
+            try:
+                yield app
+            finally:
+                await store.close()
 
         running = background(opening)
         server = running.__enter__()

@@ -99,7 +99,7 @@ def enter(browser: Any, demo: Demo) -> Iterator[Callable[..., Guest]]:
     guests: list[Guest] = []
 
     def come(role: str, link: str = "") -> Guest:
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
         guest = Guest(context, demo.address)
         page = context.new_page()  # its errors are not collected: it asks who is signed in, and nobody is
         page.set_default_timeout(WAIT_MS)
