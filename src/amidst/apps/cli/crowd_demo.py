@@ -15,7 +15,9 @@ from amidst.apps.cli.crowd_campaigns import Place, campaign_folder, opened
 from amidst.apps.cli.demo_campaign import Entrances, make_demo
 from amidst.apps.cli.progress import step
 from amidst.apps.server.crowd.app import ServerConfig, create_app
+from amidst.apps.server.crowd.tickets import WorkerLimits
 from amidst.apps.server.installation import load_secrets
+from amidst.apps.server.limits import Rate
 from amidst.apps.server.serving import bind, make_server
 from amidst.errors import UsageError
 
@@ -29,6 +31,9 @@ STAGES = (
     "captions",
     "category_votes",
 )
+
+# Who tries everything opens all desks within a minute, and each takes tickets ahead.
+CURIOUS = ServerConfig(workers=WorkerLimits(lease=Rate(count=300)))
 
 
 def demo(
@@ -72,5 +77,5 @@ async def _serve(place: Place, port: int, entrances: Entrances, begun: float) ->
         for stage in STAGES:
             say(f"  {stage.replace('_', ' '):<16}{address}/work/{stage}")
         secrets = load_secrets(place.folder)
-        app = create_app(store, place.media, crowd_campaigns.now, secrets, ServerConfig())
+        app = create_app(store, place.media, crowd_campaigns.now, secrets, CURIOUS)
         await make_server(app).serve(sockets=[listening])

@@ -147,9 +147,17 @@ def test_icons_by_touch(desk: Any) -> None:
     touch = page.context.new_cdp_session(page)
     send = "Input.dispatchTouchEvent"
     touch.send(send, {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
-    for share in (0.1, 0.4, 0.7, 1.0):
+    for share in (
+        0.1,
+        0.4,
+        0.7,
+        1.0,
+        1.0,
+        1.0,
+    ):  # who aims holds still at the end; a finger that flies off flings
         at = {"x": x + share * (to[0] - x), "y": y + share * (to[1] - y)}
         touch.send(send, {"type": "touchMove", "touchPoints": [at]})
+        page.wait_for_timeout(40)
     touch.send(send, {"type": "touchEnd", "touchPoints": []})
     page.wait_for_selector(".pin[data-category='53']")
     say_no_to_the_rest(page)

@@ -36,6 +36,7 @@ def test_one_worker_can_have_a_ticket_of_every_stage(demo: Any, enter: Callable[
             answer = worker.context.request.post(
                 f"{demo.address}/api/tickets/lease", data={"stage": stage}, headers={"X-CSRF-Token": csrf}
             ).json()
+            assert "ticket" in answer, answer
             if answer["ticket"] is None:
                 break
             seen.add(answer["ticket"]["stage"])
