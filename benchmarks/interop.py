@@ -56,18 +56,19 @@ def make_peer(name: str, weights: Path | None, short: int, long: int, pictures: 
         _take_statistics(model, pictures)
         _spread_outputs(model, pictures)
     if v1:
-        _freeze(model)  # as torchvision does for its published weights: frozen, eps 0
+        freeze(model)
     return model.eval()
 
 
-def _freeze(module: nn.Module) -> None:
+def freeze(module: nn.Module) -> None:
+    """Its norms as in torchvision's published weights: frozen, eps 0."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d):
             frozen = FrozenBatchNorm2d(child.num_features, eps=0.0)
             frozen.load_state_dict({k: v for k, v in child.state_dict().items() if "batches" not in k})
             setattr(module, name, frozen)
         else:
-            _freeze(child)
+            freeze(child)
 
 
 @torch.no_grad()

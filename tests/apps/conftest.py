@@ -1,16 +1,56 @@
-"""A real browser for the tests of pages."""
+"""A way to type a command, and a real browser for the tests of pages."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from amidst.apps.cli.root import run
+
 BROWSERS = ("chromium-headless-shell", "chromium")  # the first has no windows: it starts and draws faster
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a command line gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """stdout, which has to be one JSON document."""
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        """stdout, which has to be a JSON document a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Type = Callable[..., Typed]
+
+
+@pytest.fixture
+def amidst(capsys: pytest.CaptureFixture[str]) -> Type:
+    """Type a command: amidst("evaluate", ann, results)."""
+
+    def type_(*words: object) -> Typed:
+        capsys.readouterr()
+        code = run([str(word) for word in words])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Typed(code, said.out, said.err)
+
+    return type_
 
 
 @pytest.fixture(scope="session")

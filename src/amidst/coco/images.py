@@ -39,7 +39,7 @@ Just below the bound at which Pillow refuses by itself; Pillow warns from half o
 
 _ORIENTATION = 0x0112
 _SWAPS_SIDES = (5, 6, 7, 8)
-_PILLOW_ERRORS = (
+PILLOW_ERRORS = (
     OSError,
     ValueError,
     SyntaxError,
@@ -49,6 +49,7 @@ _PILLOW_ERRORS = (
     MemoryError,
     struct.error,
 )
+"""What Pillow raises on damaged files."""
 
 
 def read_image(
@@ -132,7 +133,7 @@ def _open(source: IO[bytes], file: Path) -> Iterator[PillowImage.Image]:
         raise ImageError(str(error), file=file, rule="huge-image") from None
     except UnidentifiedImageError:
         raise ImageError("not an image of a known format", file=file, rule="unreadable-image") from None
-    except _PILLOW_ERRORS as error:
+    except PILLOW_ERRORS as error:
         raise ImageError(f"damaged: {error}", file=file, rule="unreadable-image") from None
 
 

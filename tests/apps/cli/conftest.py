@@ -1,12 +1,11 @@
-"""A tiny generated dataset, a model trained on it, and a way to type a command."""
+"""A tiny generated dataset, and a model trained on it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -28,28 +27,6 @@ FAST = (
 )
 
 
-@dataclass(frozen=True)
-class Typed:
-    """What a command line gave."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """stdout, which has to be one JSON document."""
-        return json.loads(self.out)
-
-    @property
-    def lines(self) -> list[Any]:
-        """stdout, which has to be a JSON document a line."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Type = Callable[..., Typed]
-
-
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> Iterator[None]:
     """Small networks gain nothing by threads, and lose much where cores are shared."""
@@ -57,20 +34,6 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def amidst(capsys: pytest.CaptureFixture[str]) -> Type:
-    """Type a command: amidst("evaluate", ann, results)."""
-
-    def type_(*words: object) -> Typed:
-        capsys.readouterr()
-        code = run([str(word) for word in words])
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return Typed(code, said.out, said.err)
-
-    return type_
 
 
 @dataclass(frozen=True)

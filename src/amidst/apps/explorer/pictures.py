@@ -10,19 +10,21 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as PillowImage
 
-from amidst.coco.images import Pixels, read_image
+from amidst.coco.images import PILLOW_ERRORS, Pixels, read_image
 from amidst.coco.records import Box, Image
 from amidst.errors import ImageError
 
 PLAIN = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 QUALITY = 88
 ORIENTATION = 0x0112
+DAMAGED = (*PILLOW_ERRORS, PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning)
 CROP_MARGIN = 0.15  # of the box's longer side, around a cut-out
 
 Encoded = tuple[str, bytes]
@@ -86,19 +88,13 @@ def photograph(path: Path, record: Image) -> Encoded:
 
 def thumbnail(path: Path, record: Image, side: int) -> Encoded:
     """The picture with its longer side at most `side` pixels."""
-    with path.open("rb") as stream:
-        try:
-            with PillowImage.open(stream) as picture:
-                if (
-                    picture.format == "JPEG"
-                    and _is_plain(picture)
-                    and picture.size == (record.width, record.height)
-                ):
-                    picture.draft("RGB", (side, side))  # lets the decoder skip most of the work
-                    picture.thumbnail((side, side))
-                    return _jpeg(np.asarray(picture.convert("RGB")))
-        except Exception:  # a damaged file; read_image names what is wrong
-            pass
+    # What is wrong with a damaged file, read_image names.
+    with path.open("rb") as stream, suppress(*DAMAGED), PillowImage.open(stream) as picture:
+        right_size = picture.size == (record.width, record.height)
+        if picture.format == "JPEG" and _is_plain(picture) and right_size:
+            picture.draft("RGB", (side, side))  # lets the decoder skip most of the work
+            picture.thumbnail((side, side))
+            return _jpeg(np.asarray(picture.convert("RGB")))
     return _jpeg(_shrunk(read_image(path, (record.height, record.width)), side))
 
 
