@@ -33,6 +33,7 @@ Work = Callable[[Connection], T]
 
 LARGEST_BATCH = 64  # transactions that share one commit
 READERS = 2
+FAULTS_OF_A_WORK = (sqlite3.IntegrityError, sqlite3.ProgrammingError)  # the others are the database's
 
 
 class SqliteStore:
@@ -109,7 +110,7 @@ class SqliteStore:
         try:
             with self._writer.begin() as connection:
                 outcomes.extend(_outcome(connection, job) for job in batch)
-        except DBAPIError as error:  # nothing of the batch was written
+        except (DBAPIError, sqlite3.DatabaseError) as error:  # nothing of the batch was written
             self._writer.dispose()  # a connection made anew sees a repaired disk
             failure = self._translated(error)
             outcomes = [_raiser(job, failure) for job in batch]
@@ -120,11 +121,10 @@ class SqliteStore:
             with suppress(RuntimeError):  # the loop is closed: nobody waits
                 loop.call_soon_threadsafe(_tell, told)  # once for all: each call costs a change of thread
 
-    def _translated(self, error: DBAPIError) -> Exception:
-        if isinstance(error.orig, sqlite3.OperationalError | sqlite3.DatabaseError) and not isinstance(
-            error.orig, sqlite3.IntegrityError | sqlite3.ProgrammingError
-        ):
-            return StoreUnavailable(f"{self._path}: {error.orig}; nothing was written, try again")
+    def _translated(self, error: DBAPIError | sqlite3.DatabaseError) -> Exception:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, FAULTS_OF_A_WORK):
+            return StoreUnavailable(f"{self._path}: {cause}; nothing was written, try again")
         return error
 
 
@@ -142,18 +142,18 @@ def _outcome(connection: Connection, job: _Job) -> Callable[[], None]:
     future = job.future
     if future.cancelled():
         return lambda: None
-    savepoint = connection.begin_nested()
+    # Said to the driver: SQLAlchemy's own savepoints take as long as a statement that does something.
+    say: Callable[[str], object] = connection.connection.driver_connection.execute  # type: ignore[union-attr]
+    say("SAVEPOINT job")
     try:
         value = job.work(connection)
-    except DBAPIError as error:
-        if not isinstance(error.orig, sqlite3.IntegrityError | sqlite3.ProgrammingError):
-            raise
-        savepoint.rollback()
-        return _raiser(job, error)
     except BaseException as error:
-        savepoint.rollback()
+        if isinstance(error, DBAPIError) and not isinstance(error.orig, FAULTS_OF_A_WORK):
+            raise
+        say("ROLLBACK TO job")
+        say("RELEASE job")
         return _raiser(job, error)
-    savepoint.commit()
+    say("RELEASE job")
     return lambda: None if future.done() else future.set_result(value)
 
 

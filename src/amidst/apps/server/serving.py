@@ -47,6 +47,7 @@ def make_server(app: FastAPI, *, behind_proxy: bool = False) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            http="httptools",
             log_config=None,
             access_log=False,
             ws="none",
