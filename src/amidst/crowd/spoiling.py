@@ -52,28 +52,26 @@ def nudged(mask: Rle, lot: np.random.Generator) -> Rle:
     bits = masks.decode([mask])[0].astype(bool)
     if not bits.any():
         return mask
+    top, bottom, left, right = _box(bits)
+    rows, columns = slice(max(0, top - MARGIN), bottom + MARGIN), slice(max(0, left - MARGIN), right + MARGIN)
+    near = bits[rows, columns]
     for _ in range(TRIES):
-        made = masks.encode(
-            _resampled(bits, 1 + lot.uniform(-NUDGE, NUDGE), *lot.uniform(-0.7, 0.7, 2))[None]
-        )[0]
-        if made != mask and masks.iou([made], [mask])[0, 0] >= SAME:
-            return made
+        moved = _resampled(near, 1 + lot.uniform(-NUDGE, NUDGE), *lot.uniform(-0.7, 0.7, 2))
+        both, either = np.count_nonzero(moved & near), np.count_nonzero(moved | near)
+        if SAME * either <= both < either:
+            bits[rows, columns] = moved
+            return masks.encode(bits[None])[0]
     return mask
 
 
 def _resampled(bits: Bits, scale: float, down: float, across: float) -> Bits:
     """Scaled about the middle of its box and moved, each pixel from its nearest one."""
     top, bottom, left, right = _box(bits)
-    rows = np.arange(max(0, top - MARGIN), min(bits.shape[0], bottom + MARGIN))
-    columns = np.arange(max(0, left - MARGIN), min(bits.shape[1], right + MARGIN))
+    rows, columns = (np.arange(size) for size in bits.shape)
     middle_y, middle_x = (top + bottom - 1) / 2, (left + right - 1) / 2
-    from_y = np.rint((rows - middle_y - down) / scale + middle_y).astype(int).clip(rows[0], rows[-1])
-    from_x = (
-        np.rint((columns - middle_x - across) / scale + middle_x).astype(int).clip(columns[0], columns[-1])
-    )
-    moved = np.zeros_like(bits)
-    moved[np.ix_(rows, columns)] = bits[np.ix_(from_y, from_x)]
-    return moved
+    from_y = np.rint((rows - middle_y - down) / scale + middle_y).astype(int).clip(0, rows[-1])
+    from_x = np.rint((columns - middle_x - across) / scale + middle_x).astype(int).clip(0, columns[-1])
+    return bits[np.ix_(from_y, from_x)]
 
 
 def _first_poor(bits: Bits, make: Callable[[Bits, int], Bits], max_iou: float, min_area: int) -> Bits | None:
