@@ -14,15 +14,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, delete, select, update
 
 from amidst.config import override
-from amidst.crowd import engine
+from amidst.crowd import engine, units
 from amidst.crowd.bodies import Client, SegmentationTask, SpottingTask, TrainingTask, VerificationTask
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.plans import Plan
 from amidst.crowd.results import NoWork, Receipt, Ticket
-from amidst.crowd.schema import image, qualification, ticket, worker
+from amidst.crowd.schema import image, qualification, ticket, unit, worker
 from amidst.crowd.schema_chain import crowd_region, instance, segmentation
 from amidst.crowd.store import Store, open_store
 from amidst.curation.selection import Proposal
@@ -210,6 +210,25 @@ def test_nobody_judges_a_mask_of_their_own(play_on: Any) -> None:
         got = await lease(store, others[0], "verification")
         await submit(store, others[0], got, chain.honest(got))
         assert await engine.lease(store, others[0], "verification", 1) == NoWork(reason="nothing_open")
+
+    play_on(play)
+
+
+def test_a_small_grid_waits_for_more_masks_but_not_too_long_and_not_in_vain(play_on: Any) -> None:
+    async def play(store: Store) -> None:
+        _, _, (one, two, *_) = await mask_waiting(store)
+        drawn = (1, 3)
+
+        def more_to_draw(connection: Connection) -> None:
+            for number in drawn:
+                units.create(connection, "segmentation", "cell", [900 + number], 1, 1, category_id=number)
+
+        await store.write(more_to_draw)
+        assert await engine.lease(store, one, "verification", 2) == NoWork(reason="nothing_open")
+        patience = int(CampaignConfig().verification.patience_s * 1e6)
+        await lease(store, one, "verification", 1 + patience)
+        await store.write(lambda c: c.execute(delete(unit).where(unit.c.ref_id > 900)))
+        await lease(store, two, "verification", 2)
 
     play_on(play)
 

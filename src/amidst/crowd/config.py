@@ -129,8 +129,8 @@ class VerificationConfig(Config, frozen=True):
     early_stop: bool = True  # ours: no further votes where they cannot change the outcome
     bad_iou: float = 0.6  # ours: a synthetic spoiling overlaps the truth at most so much
     crop: float = 1.5  # side of a crop, in sides of the mask's box
-    min_items: int = 1  # ours: a grid is handed out when so many masks wait, or one waits patience_s
-    patience_s: float = 600  # ours
+    min_items: int = 16  # ours: a grid is handed out when so many masks wait, when one has waited
+    patience_s: float = 600  # ours: so long, or when nothing of its category is left to draw
 
 
 class CrowdConfig(Config, frozen=True):

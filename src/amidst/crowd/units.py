@@ -105,6 +105,14 @@ def find(
     return list(found.values())
 
 
+def is_open(connection: Connection, stage: Stage, category_id: int | None = None) -> bool:
+    """Whether anyone finds work at a stage, of a category if one is named."""
+    free = select(unit.c.id).where(unit.c.stage == stage, text(FREE_UNIT))
+    if category_id is not None:
+        free = free.where(unit.c.category_id == category_id)
+    return connection.execute(free.limit(1)).first() is not None
+
+
 def categories_with_work(connection: Connection, stage: Stage, worker: Worker) -> set[int]:
     """Categories that have a free unit of a stage (which the worker may have judged already)."""
     return {row[0] for row in connection.execute(_CATEGORIES[worker.expert], {"stage": stage})}

@@ -25,7 +25,7 @@ from amidst.crowd.spoiling import nudged
 from amidst.crowd.units import Free
 from amidst.crowd.validation import check_positions
 
-RECENT = 2000  # masks among which fillers are drawn
+RECENT = 500  # masks among which fillers are drawn
 
 
 def offer(turn: Turn) -> Offer | NoWork:
@@ -48,7 +48,7 @@ def offer(turn: Turn) -> Offer | NoWork:
     for one in units.find(turn.connection, turn.worker, "verification", places - 1, category_id=category_id):
         found.setdefault(one.id, one)
     waiting = list(found.values())[:places]
-    if len(waiting) < config.min_items and not _is_old(turn, waiting):
+    if len(waiting) < config.min_items and not _is_due(turn, waiting, category_id):
         return NoWork(reason="nothing_open")
     judged = [Item(one.ref_kind, one.ref_id, one.id) for one in waiting]
     fillers = _fillers(turn, places - len(judged), category_id)
@@ -87,9 +87,12 @@ def accept(turn: Turn, filed: Filed) -> None:
     verdicts.settle_all(turn.connection, turn.campaign, subjects, turn.now)
 
 
-def _is_old(turn: Turn, waiting: list[Free]) -> bool:
+def _is_due(turn: Turn, waiting: list[Free], category_id: int | None) -> bool:
+    """Whether a small grid is better than none: a mask has waited long, or no more are to be drawn."""
     patience = round(1e6 * turn.campaign.config.verification.patience_s)
-    return min(one.created_at for one in waiting) <= turn.now - patience
+    if min(one.created_at for one in waiting) <= turn.now - patience:
+        return True
+    return not units.is_open(turn.connection, "segmentation", category_id)
 
 
 def _fillers(turn: Turn, number: int, category_id: int | None) -> list[Item]:

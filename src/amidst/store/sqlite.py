@@ -43,6 +43,7 @@ class SqliteStore:
         self._path, self._read_only = path, read_only
         self._lock = None if read_only else lock_file(path)
         self._writer = _engine(path, "BEGIN IMMEDIATE", durable)
+        self._connection: Connection | None = None  # the writing thread's, kept: each one made costs time
         self._reader = _engine(path, "BEGIN", durable)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
@@ -103,15 +104,21 @@ class SqliteStore:
                 batch.append(job)
             self._write(batch)
             if last:
-                return
+                break
+        if self._connection is not None:
+            self._connection.close()
 
     def _write(self, batch: list[_Job]) -> None:
         outcomes: list[Callable[[], None]] = []
         try:
-            with self._writer.begin() as connection:
-                outcomes.extend(_outcome(connection, job) for job in batch)
+            self._connection = self._connection or self._writer.connect()
+            with self._connection.begin():
+                outcomes.extend(_outcome(self._connection, job) for job in batch)
         except (DBAPIError, sqlite3.DatabaseError) as error:  # nothing of the batch was written
-            self._writer.dispose()  # a connection made anew sees a repaired disk
+            if self._connection is not None:
+                self._connection.invalidate()  # one that is made anew sees a repaired disk
+                self._connection.close()
+            self._connection = None
             failure = self._translated(error)
             outcomes = [_raiser(job, failure) for job in batch]
         except BaseException as error:
