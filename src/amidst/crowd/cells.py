@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, exists, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, exists, insert, select, update
 
 from amidst.coco.records import Rle
 from amidst.crowd import units
@@ -30,12 +30,11 @@ from amidst.crowd.schema_chain import (
 
 def settle(connection: Connection, campaign: Campaign, cell_id: int, now: int) -> CellOutcome:
     """Decides what the cell needs next and opens or closes its units accordingly."""
-    connection.execute(select(cell.c.id).where(cell.c.id == cell_id).with_for_update())
+    category_id = connection.execute(_LOCKED, {"cell": cell_id}).scalar_one()
     outcome, changed = record(
         connection, CELL_STEP, f"cell/{cell_id}", gather(connection, campaign, cell_id), now
     )
     assert isinstance(outcome, CellOutcome)
-    row = connection.execute(select(cell.c.category_id).where(cell.c.id == cell_id)).one()
     if changed:
         connection.execute(
             update(cell)
@@ -48,7 +47,7 @@ def settle(connection: Connection, campaign: Campaign, cell_id: int, now: int) -
             outcome.step,
             cell_id,
             now,
-            category_id=row.category_id,
+            category_id=category_id,
             expert_only=outcome.expert_only,
         )
     if changed:
@@ -63,24 +62,9 @@ def settle(connection: Connection, campaign: Campaign, cell_id: int, now: int) -
 
 def gather(connection: Connection, campaign: Campaign, cell_id: int) -> CellInputs:
     """The inputs of the cell's rule, from the rows that count."""
-    row = connection.execute(
-        select(cell.c.image_id, cell.c.category_id, cell.c.more_than_10, image.c.width, image.c.height)
-        .join(image, image.c.id == cell.c.image_id)
-        .where(cell.c.id == cell_id)
-    ).one()
-    supported = exists().where(
-        icon_drop.c.image_id == row.image_id,
-        icon_drop.c.category_id == row.category_id,
-        icon_drop.c.answer_id == answer.c.id,
-        answer.c.voided_by.is_(None),
-    )
-    spotted = exists().where(
-        unit.c.ref_kind == "cell",
-        unit.c.ref_id == cell_id,
-        unit.c.stage == "spotting",
-        unit.c.done >= unit.c.needed,
-    )
-    flags = connection.execute(select(supported, spotted)).one()
+    row = connection.execute(_ABOUT, {"cell": cell_id}).one()
+    where = {"image": row.image_id, "category": row.category_id, "cell": cell_id}
+    flags = connection.execute(_FLAGS, where).one()
     config = campaign.config
     return CellInputs(
         supported=bool(flags[0]),
@@ -89,14 +73,7 @@ def gather(connection: Connection, campaign: Campaign, cell_id: int) -> CellInpu
         points=points(connection, cell_id),
         masks=_masks(connection, cell_id),
         claims=_claims(connection, cell_id),
-        regions=tuple(
-            RegionRow(*found)
-            for found in connection.execute(
-                select(crowd_region.c.id, crowd_region.c.state)
-                .where(crowd_region.c.cell_id == cell_id)
-                .order_by(crowd_region.c.id)
-            )
-        ),
+        regions=tuple(RegionRow(*found) for found in connection.execute(_REGIONS, {"cell": cell_id})),
         radius=config.segmentation.neighbour_px * float(np.hypot(row.width, row.height)),
         confirmations=config.segmentation.confirmations,
         cannot_tell=config.segmentation.cannot_tell,
@@ -109,12 +86,7 @@ def gather(connection: Connection, campaign: Campaign, cell_id: int) -> CellInpu
 
 def points(connection: Connection, cell_id: int) -> tuple[PointRow, ...]:
     """The crosses of workers whose work counts; where there is none, the icon that stands in."""
-    rows = connection.execute(
-        select(point.c.id, point.c.x, point.c.y, point.c.answer_id)
-        .outerjoin(answer, answer.c.id == point.c.answer_id)
-        .where(point.c.cell_id == cell_id, answer.c.voided_by.is_(None))
-        .order_by(point.c.id)
-    ).all()
+    rows = connection.execute(_POINTS, {"cell": cell_id}).all()
     crosses = [row for row in rows if row.answer_id is not None]
     return tuple(PointRow(row.id, row.x, row.y) for row in crosses or rows)
 
@@ -145,41 +117,79 @@ def read_masks(
     connection: Connection, cell_id: int, states: tuple[str, ...] = ("pending", "accepted")
 ) -> dict[int, Rle]:
     """Masks of a cell by segmentation id, in order."""
-    rows = connection.execute(
-        select(segmentation.c.id, segmentation.c.rle, image.c.height, image.c.width)
-        .join(cell, cell.c.id == segmentation.c.cell_id)
-        .join(image, image.c.id == cell.c.image_id)
-        .where(segmentation.c.cell_id == cell_id, segmentation.c.state.in_(states))
-        .order_by(segmentation.c.id)
-    )
+    rows = connection.execute(_OUTLINES, {"cell": cell_id, "states": states})
     return {row.id: Rle((row.height, row.width), row.rle) for row in rows}
 
 
 def _masks(connection: Connection, cell_id: int) -> tuple[MaskRow, ...]:
     covers: defaultdict[int, list[int]] = defaultdict(list)
-    for segmentation_id, point_id in connection.execute(
-        select(coverage.c.segmentation_id, coverage.c.point_id)
-        .join(segmentation, segmentation.c.id == coverage.c.segmentation_id)
-        .where(segmentation.c.cell_id == cell_id)
-        .order_by(coverage.c.point_id)
-    ):
+    for segmentation_id, point_id in connection.execute(_COVERAGE, {"cell": cell_id}):
         covers[segmentation_id].append(point_id)
-    rows = connection.execute(
-        select(segmentation.c.id, segmentation.c.state, instance.c.point_id)
-        .join(instance, instance.c.id == segmentation.c.instance_id)
-        .where(segmentation.c.cell_id == cell_id)
-        .order_by(segmentation.c.id)
-    )
+    rows = connection.execute(_MASKS, {"cell": cell_id})
     return tuple(MaskRow(row[0], row[1], row[2], tuple(covers[row[0]])) for row in rows)
 
 
 def _claims(connection: Connection, cell_id: int) -> tuple[ClaimRow, ...]:
-    rows = connection.execute(
-        select(claim.c.unit_id, claim.c.kind, claim.c.points_json, claim.c.by_expert)
-        .join(answer, answer.c.id == claim.c.answer_id)
-        .where(claim.c.cell_id == cell_id, answer.c.voided_by.is_(None))
-        .order_by(claim.c.id)
-    )
+    rows = connection.execute(_CLAIMS, {"cell": cell_id})
     return tuple(
         ClaimRow(row[0], row[1], msgspec.json.decode(row[2], type=tuple[int, ...]), row[3]) for row in rows
     )
+
+
+# Statements are made once: SQLAlchemy takes longer to put one together than SQLite to answer it.
+_CELL: BindParameter[int] = bindparam("cell")
+_LOCKED = select(cell.c.category_id).where(cell.c.id == _CELL).with_for_update()
+_ABOUT = (
+    select(cell.c.image_id, cell.c.category_id, cell.c.more_than_10, image.c.width, image.c.height)
+    .join(image, image.c.id == cell.c.image_id)
+    .where(cell.c.id == _CELL)
+)
+_SUPPORTED = exists().where(
+    icon_drop.c.image_id == bindparam("image"),
+    icon_drop.c.category_id == bindparam("category"),
+    icon_drop.c.answer_id == answer.c.id,
+    answer.c.voided_by.is_(None),
+)
+_SPOTTED = exists().where(
+    unit.c.ref_kind == "cell",
+    unit.c.ref_id == _CELL,
+    unit.c.stage == "spotting",
+    unit.c.done >= unit.c.needed,
+)
+_FLAGS = select(_SUPPORTED, _SPOTTED)
+_POINTS = (
+    select(point.c.id, point.c.x, point.c.y, point.c.answer_id)
+    .outerjoin(answer, answer.c.id == point.c.answer_id)
+    .where(point.c.cell_id == _CELL, answer.c.voided_by.is_(None))
+    .order_by(point.c.id)
+)
+_REGIONS = (
+    select(crowd_region.c.id, crowd_region.c.state)
+    .where(crowd_region.c.cell_id == _CELL)
+    .order_by(crowd_region.c.id)
+)
+_OUTLINES = (
+    select(segmentation.c.id, segmentation.c.rle, image.c.height, image.c.width)
+    .join(cell, cell.c.id == segmentation.c.cell_id)
+    .join(image, image.c.id == cell.c.image_id)
+    .where(segmentation.c.cell_id == _CELL, segmentation.c.state.in_(bindparam("states", expanding=True)))
+    .order_by(segmentation.c.id)
+)
+_COVERAGE = (
+    select(coverage.c.segmentation_id, coverage.c.point_id)
+    .join(segmentation, segmentation.c.id == coverage.c.segmentation_id)
+    .where(segmentation.c.cell_id == _CELL)
+    .order_by(coverage.c.point_id)
+)
+_MASKS = (
+    select(segmentation.c.id, segmentation.c.state, instance.c.point_id)
+    .join(instance, instance.c.id == segmentation.c.instance_id)
+    .where(segmentation.c.cell_id == _CELL)
+    .order_by(segmentation.c.id)
+)
+_CLAIMS = (
+    select(claim.c.unit_id, claim.c.kind, claim.c.points_json, claim.c.by_expert)
+    .join(answer, answer.c.id == claim.c.answer_id)
+    .where(claim.c.cell_id == _CELL, answer.c.voided_by.is_(None))
+    .order_by(claim.c.id)
+)

@@ -6,13 +6,19 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from amidst.crowd.bodies import Wire
 from amidst.crowd.rules import Inputs, Outcome, Rule
 from amidst.crowd.schema import decision
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
+_LAST = (
+    select(decision.c.outcome_json)
+    .where(decision.c.rule == bindparam("name"), decision.c.subject == bindparam("about"))
+    .order_by(decision.c.id.desc())
+    .limit(1)
+)
 
 
 def record(
@@ -49,12 +55,7 @@ def record(
 
 def last_outcome(connection: Connection, rule: Rule, subject: str) -> str | None:
     """The outcome that holds, as JSON; None where nothing has been decided."""
-    found: str | None = connection.execute(
-        select(decision.c.outcome_json)
-        .where(decision.c.rule == rule.name, decision.c.subject == subject)
-        .order_by(decision.c.id.desc())
-        .limit(1)
-    ).scalar()
+    found: str | None = connection.execute(_LAST, {"name": rule.name, "about": subject}).scalar()
     return found
 
 

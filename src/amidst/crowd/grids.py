@@ -16,13 +16,21 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from amidst.crowd.config import Stage
 from amidst.crowd.plans import Item, Judgement, Plan, Turn
 from amidst.crowd.schema import gold, ticket
 
 REMEMBERED = 50  # tickets back to which known items count as seen
+
+_PLAN = msgspec.json.Decoder(Plan)
+_LAST = (
+    select(ticket.c.plan_json)
+    .where(ticket.c.worker_id == bindparam("worker"), ticket.c.stage == bindparam("at"))
+    .order_by(ticket.c.id.desc())
+    .limit(REMEMBERED)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +43,8 @@ class Known:
 
 def seen_lately(turn: Turn, stage: Stage) -> Counter[int]:
     """How often the worker was shown each known item in his last tickets of a stage, however they ended."""
-    rows = turn.connection.execute(
-        select(ticket.c.plan_json)
-        .where(ticket.c.worker_id == turn.worker.id, ticket.c.stage == stage)
-        .order_by(ticket.c.id.desc())
-        .limit(REMEMBERED)
-    )
-    plans = (msgspec.json.decode(row[0], type=Plan) for row in rows)
-    return Counter(item.gold for plan in plans for item in plan.items if item.gold)
+    plans = turn.connection.execute(_LAST, {"worker": turn.worker.id, "at": stage}).scalars()
+    return Counter(item.gold for plan in plans for item in _PLAN.decode(plan).items if item.gold)
 
 
 def draw(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, func, select, update
 
 from amidst.crowd import cells, units
 from amidst.crowd.context import Campaign
@@ -27,8 +27,8 @@ def settle(connection: Connection, campaign: Campaign, kind: str, ref_id: int, n
 
     kind: "segmentation" or "crowd_region". The caller settles the cells, in order of id.
     """
-    table = segmentation if kind == "segmentation" else crowd_region
-    connection.execute(select(table.c.id).where(table.c.id == ref_id).with_for_update())
+    table = _TABLES[kind]
+    cell_id: int = connection.execute(_LOCKED[kind], {"ref": ref_id}).scalar_one()
     rule, inputs = gather(connection, campaign, kind, ref_id)
     outcome, changed = record(
         connection, rule, f"{kind}/{ref_id}", inputs, now, initial=untouched(rule, inputs)
@@ -37,14 +37,13 @@ def settle(connection: Connection, campaign: Campaign, kind: str, ref_id: int, n
         return None
     assert isinstance(outcome, VerdictOutcome)
     connection.execute(update(table).where(table.c.id == ref_id).values(state=outcome.state))
-    unit_id = connection.execute(_UNIT.where(unit.c.ref_kind == kind, unit.c.ref_id == ref_id)).scalar()
+    unit_id = connection.execute(_UNIT, {"kind": kind, "ref": ref_id}).scalar()
     if unit_id is not None:
         state = {"pending": "open", "withdrawn": "cancelled"}.get(outcome.state, "decided")
         units.settle(connection, unit_id, state, outcome.needed)
-    row = connection.execute(select(table.c.cell_id).where(table.c.id == ref_id)).one()
     if kind == "segmentation":
         settle_instance(connection, ref_id)
-    return int(row.cell_id)
+    return cell_id
 
 
 def settle_all(connection: Connection, campaign: Campaign, subjects: list[tuple[str, int]], now: int) -> None:
@@ -56,22 +55,8 @@ def settle_all(connection: Connection, campaign: Campaign, subjects: list[tuple[
 
 def gather(connection: Connection, campaign: Campaign, kind: str, ref_id: int) -> tuple[Rule, Inputs]:
     """The rule of a mask or region, and its inputs from the votes that count."""
-    votes = tuple(
-        row[0]
-        for row in connection.execute(
-            select(mask_vote.c.good)
-            .join(unit, unit.c.id == mask_vote.c.unit_id)
-            .join(slot, (slot.c.answer_id == mask_vote.c.answer_id) & (slot.c.unit_id == unit.c.id))
-            .where(unit.c.ref_kind == kind, unit.c.ref_id == ref_id, slot.c.state == "submitted")
-            .order_by(mask_vote.c.id)
-        )
-    )
-    table = segmentation if kind == "segmentation" else crowd_region
-    row = connection.execute(
-        select(table.c.by_expert, table.c.rle.is_(None), answer.c.voided_by.is_(None))
-        .join(answer, answer.c.id == table.c.answer_id)
-        .where(table.c.id == ref_id)
-    ).one()
+    votes = tuple(connection.execute(_VOTES, {"kind": kind, "ref": ref_id}).scalars())
+    row = connection.execute(_JUDGED[kind], {"ref": ref_id}).one()
     config = campaign.config.verification
     if kind == "segmentation":
         return MASK_VERDICT, VerdictInputs(
@@ -119,4 +104,27 @@ def settle_instance(connection: Connection, segmentation_id: int) -> None:
     )
 
 
-_UNIT = select(func.max(unit.c.id)).where(unit.c.stage == "verification")
+# Statements are made once: SQLAlchemy takes longer to put one together than SQLite to answer it.
+_TABLES = {"segmentation": segmentation, "crowd_region": crowd_region}
+_KIND: BindParameter[str] = bindparam("kind")
+_REF: BindParameter[int] = bindparam("ref")
+_UNIT = select(func.max(unit.c.id)).where(
+    unit.c.stage == "verification", unit.c.ref_kind == _KIND, unit.c.ref_id == _REF
+)
+_LOCKED = {
+    kind: select(table.c.cell_id).where(table.c.id == _REF).with_for_update()
+    for kind, table in _TABLES.items()
+}
+_VOTES = (
+    select(mask_vote.c.good)
+    .join(unit, unit.c.id == mask_vote.c.unit_id)
+    .join(slot, (slot.c.answer_id == mask_vote.c.answer_id) & (slot.c.unit_id == unit.c.id))
+    .where(unit.c.ref_kind == _KIND, unit.c.ref_id == _REF, slot.c.state == "submitted")
+    .order_by(mask_vote.c.id)
+)
+_JUDGED = {
+    kind: select(table.c.by_expert, table.c.rle.is_(None), answer.c.voided_by.is_(None))
+    .join(answer, answer.c.id == table.c.answer_id)
+    .where(table.c.id == _REF)
+    for kind, table in _TABLES.items()
+}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Select, Table, insert, select
+from sqlalchemy import Select, Table, bindparam, insert, select
 
 from amidst.coco import masks
 from amidst.coco.records import Rle
@@ -99,27 +99,14 @@ def _fillers(turn: Turn, number: int, category_id: int | None) -> list[Item]:
     """Masks decided lately, of other authors."""
     if number <= 0:
         return []
-    recent = (
-        select(segmentation.c.id, segmentation.c.cell_id, segmentation.c.answer_id, segmentation.c.state)
-        .order_by(segmentation.c.id.desc())
-        .limit(RECENT)
-        .subquery("recent")
+    rows = turn.connection.execute(
+        _DECIDED[category_id is not None], {"worker": turn.worker.id, "category": category_id}
     )
-    query = (
-        select(recent.c.id)
-        .join(cell, cell.c.id == recent.c.cell_id)
-        .join(answer, answer.c.id == recent.c.answer_id)
-        .where(recent.c.state.in_(("accepted", "discarded")), answer.c.worker_id != turn.worker.id)
-        .order_by(recent.c.id)
-    )
-    if category_id is not None:
-        query = query.where(cell.c.category_id == category_id)
-    return [Item("segmentation", row[0]) for row in turn.connection.execute(query)]
+    return [Item("segmentation", row[0]) for row in rows]
 
 
 def _read(turn: Turn, kind: str, refs: list[int], lot: np.random.Generator) -> dict[int, GridMask]:
-    table = _table(kind)
-    rows = turn.connection.execute(_query(kind).where(table.c.id.in_(refs)).order_by(table.c.id)).all()
+    rows = turn.connection.execute(_SHOWN[kind], {"refs": refs}).all()
     rles = [Rle((row.height, row.width), row.rle) for row in rows]
     if kind == "gold":  # the same pixels in two tickets would tell that a mask is known
         rles = [nudged(rle, lot) for rle in rles]
@@ -148,12 +135,24 @@ def crop(
     return round(left, 2), round(top, 2), round(right - left, 2), round(bottom - top, 2)
 
 
-def _table(kind: str) -> Table:
-    return {"segmentation": segmentation, "crowd_region": crowd_region, "gold": gold}[kind]
+def _decided(of_category: bool) -> Select[Any]:
+    recent = (
+        select(segmentation.c.id, segmentation.c.cell_id, segmentation.c.answer_id, segmentation.c.state)
+        .order_by(segmentation.c.id.desc())
+        .limit(RECENT)
+        .subquery("recent")
+    )
+    query = (
+        select(recent.c.id)
+        .join(cell, cell.c.id == recent.c.cell_id)
+        .join(answer, answer.c.id == recent.c.answer_id)
+        .where(recent.c.state.in_(("accepted", "discarded")), answer.c.worker_id != bindparam("worker"))
+        .order_by(recent.c.id)
+    )
+    return query.where(cell.c.category_id == bindparam("category")) if of_category else query
 
 
-def _query(kind: str) -> Select[Any]:
-    table = _table(kind)
+def _shown(table: Table) -> Select[Any]:
     columns = (
         table.c.id,
         table.c.rle,
@@ -164,17 +163,20 @@ def _query(kind: str) -> Select[Any]:
         category.c.name,
         category.c.icon,
     )
-    if kind == "gold":
-        joined = gold.join(image, image.c.id == gold.c.image_id).join(
-            category, category.c.id == gold.c.category_id
-        )
-    else:
-        joined = (
-            table.join(cell, cell.c.id == table.c.cell_id)
-            .join(image, image.c.id == cell.c.image_id)
-            .join(category, category.c.id == cell.c.category_id)
-        )
-    return select(*columns).select_from(joined)
+    place = table if table is gold else cell  # which image and category a mask belongs to
+    joined = table if table is gold else table.join(cell, cell.c.id == table.c.cell_id)
+    return (
+        select(*columns)
+        .select_from(joined)
+        .join(image, image.c.id == place.c.image_id)
+        .join(category, category.c.id == place.c.category_id)
+        .where(table.c.id.in_(bindparam("refs", expanding=True)))
+        .order_by(table.c.id)
+    )
 
+
+# Statements are made once: SQLAlchemy takes longer to put one together than SQLite to answer it.
+_DECIDED = {of_category: _decided(of_category) for of_category in (False, True)}
+_SHOWN = {table.name: _shown(table) for table in (segmentation, crowd_region, gold)}
 
 WORK = StageWork(offer, task, judge, accept)

@@ -91,7 +91,8 @@ class Detector:
         def failing(path: Path, error: ImageError) -> None:
             rows[index_of[path]] = _row(items[index_of[path]], error=error.problem)
 
-        for prediction in predict_images(self.model, self.info, sources, workers=1, on_error=failing):
+        # No thread of its own for reading: a worker is promised one core.
+        for prediction in predict_images(self.model, self.info, sources, workers=0, on_error=failing):
             place = index_of[prediction.path]
             rows[place] = self._found(items[place], prediction)
         return [rows[index] for index in range(len(items))]
