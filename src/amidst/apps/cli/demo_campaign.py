@@ -35,6 +35,7 @@ from amidst.crowd.config import (
     SegmentationConfig,
     SpottingConfig,
     Stage,
+    VerificationConfig,
 )
 from amidst.crowd.results import NoWork, Receipt, Ticket
 from amidst.crowd.simulated_answers import Memory, answer, turn_rng
@@ -56,6 +57,7 @@ CONFIG = CampaignConfig(
     labelling=LabellingConfig(workers=5),
     segmentation=SegmentationConfig(training_pause_s=3600.0),
     spotting=SpottingConfig(workers=4, crowd_votes=3),
+    verification=VerificationConfig(min_items=1),  # who has drawn something sees at once what becomes of it
     crowd_regions=CrowdConfig(individuals=6, most_individuals=8),
 )
 MODEL = CrowdModel(confusion=(0.0, 0.0), false_alarm=(0.06, 0.04), drop_out=(0.0, 0.0), spam=0.0)

@@ -66,8 +66,8 @@ CONFIG = override(
     [
         "labelling.workers=1", "spotting.workers=1", "captions.workers=2", "verification.votes=1",
         "crowd_regions.individuals=3", "crowd_regions.most_individuals=3", "verification.grid=16",
-        "verification.good_votes=3", "segmentation.gold_most=0", "segmentation.gold_least=0",
-        "image_filter.grid=24",
+        "verification.good_votes=3", "verification.min_items=1", "segmentation.gold_most=0",
+        "segmentation.gold_least=0", "image_filter.grid=24",
     ],
 )  # fmt: skip
 DRAWN, CROWDED, SPOTTED, LABELLED = [78499, 529, 86], [544], [442450, 360], [72, 565248]
