@@ -48,7 +48,7 @@ def offer(turn: Turn) -> Offer | NoWork:
     for one in units.find(turn.connection, turn.worker, "verification", places - 1, category_id=category_id):
         found.setdefault(one.id, one)
     waiting = list(found.values())[:places]
-    if len(waiting) < config.min_items and not _is_due(turn, waiting, category_id):
+    if len(waiting) < min(config.min_items, places) and not _is_due(turn, waiting, category_id):
         return NoWork(reason="nothing_open")
     judged = [Item(one.ref_kind, one.ref_id, one.id) for one in waiting]
     fillers = _fillers(turn, places - len(judged), category_id)
