@@ -104,7 +104,7 @@ def test_a_good_body(client: Any) -> None:
         (415, b"{}", {"Content-Type": "text/plain"}),
         (415, b"name=a", {"Content-Type": "application/x-www-form-urlencoded"}),
         (415, b"{}", {}),
-        (415, gzip.compress(b'{"name": "a"}'), {**JSON, "Content-Encoding": "gzip"}),
+        (415, gzip.compress(b'{"name": "a"}', mtime=0), {**JSON, "Content-Encoding": "gzip"}),
     ],
 )
 def test_a_bad_body_is_refused_in_one_line(
