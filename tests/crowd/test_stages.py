@@ -233,6 +233,26 @@ def test_a_small_grid_waits_for_more_masks_but_not_too_long_and_not_in_vain(play
     play_on(play)
 
 
+def test_a_grid_of_few_places_does_not_wait_for_more_masks_than_it_holds(play_on: Any) -> None:
+    known = UNTRAINED.verification.known_bad + UNTRAINED.verification.known_good
+    small = override(UNTRAINED, [f"verification.grid={known + 1}"])
+
+    async def play(store: Store) -> None:
+        _, _, (one, *_) = await mask_waiting(store)
+        for number in (1, 3):  # more is to be drawn, and the mask has not waited long
+            await store.write(
+                lambda c, number=number: units.create(
+                    c, "segmentation", "cell", [900 + number], 1, 1, category_id=number
+                )
+            )
+        got = await lease(store, one, "verification", 2)
+        assert isinstance(got.task, VerificationTask)
+        assert len(got.task.items) == known + 1
+        await store.write(lambda c: c.execute(delete(unit).where(unit.c.ref_id > 900)))
+
+    play_on(play, small)
+
+
 def test_a_rejected_mask_goes_back_to_the_pool_and_after_three_to_an_expert(play_on: Any) -> None:
     async def play(store: Store) -> None:
         workers = await chain.prepare(store, workers=9)

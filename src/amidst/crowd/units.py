@@ -81,6 +81,8 @@ def find(
     connection: Connection, worker: Worker, stage: Stage, number: int, *, category_id: int | None = None
 ) -> list[Free]:
     """Up to `number` units that the worker may judge, and locked for this transaction."""
+    if number <= 0:
+        return []
     key = stage if category_id is None else f"{stage}/{category_id}"
     start = connection.execute(_POSITION, {"worker": worker.id, "key": key}).scalar() or 0
     search, window = _SEARCH[category_id is not None, worker.expert]
