@@ -46,7 +46,9 @@ def test_a_ticket_is_given_to_one_worker_and_never_twice(with_store: Play) -> No
         assert ticket.expires_at == 100 * SECOND
         assert await engine.lease(store, first, "labelling", 1) == NoWork(reason="nothing_open")
         for worker in others[:7]:
+            assert await engine.open_stages(store, worker) == ["captions", "labelling"]
             await lease(store, worker)
+        assert await engine.open_stages(store, others[7]) == ["captions"]
         assert await engine.lease(store, others[7], "labelling", 1) == NoWork(reason="nothing_open")
         with pytest.raises(UnknownRecord):
             await answer(store, others[0], ticket)

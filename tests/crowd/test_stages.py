@@ -270,6 +270,8 @@ def test_a_rejected_mask_goes_back_to_the_pool_and_after_three_to_an_expert(play
             assert [tuple(row) for row in rows] == [("pool", attempt)]
         assert await engine.lease(store, workers[0], "segmentation", 1) == NoWork(reason="nothing_open")
         expert = await engine.add_worker(store, "", 0, expert=True)
+        assert "segmentation" not in await engine.open_stages(store, workers[0])
+        assert "segmentation" in await engine.open_stages(store, expert)
         got = await lease(store, expert, "segmentation")
         await submit(store, expert, got, chain.honest(got))
         states = await store.read(lambda c: c.execute(select(segmentation.c.state)).all())

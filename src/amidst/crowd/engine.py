@@ -15,13 +15,13 @@ import msgspec
 
 from amidst.coco.records import Rle
 from amidst.crowd import ballot as votes
-from amidst.crowd import campaigns, decisions, golds, leases, submits, voids
+from amidst.crowd import campaigns, decisions, golds, leases, submits, units, voids
 from amidst.crowd.activity import ActivityHour
 from amidst.crowd.activity import activity as read_activity
 from amidst.crowd.bodies import Client, Panel, Task
 from amidst.crowd.campaigns import NewCategory, NewImage, WorkerRecord
 from amidst.crowd.config import CampaignConfig, Stage
-from amidst.crowd.context import read_campaign
+from amidst.crowd.context import read_both, read_campaign
 from amidst.crowd.decisions import DecisionRecord
 from amidst.crowd.doctor import examine
 from amidst.crowd.export import Export
@@ -155,6 +155,11 @@ async def resume(
     """A ticket that is out, under a new token."""
     secret = token()
     return await store.write(lambda c: leases.resume(c, worker_id, ticket_id, now, secret))
+
+
+async def open_stages(store: Store, worker_id: int) -> list[str]:
+    """The stages that hold work for somebody like this worker."""
+    return await store.read(lambda c: units.open_stages(c, read_both(c, worker_id)[1]))
 
 
 async def held(store: Store, worker_id: int) -> list[HeldTicket]:

@@ -25,6 +25,12 @@ def test_a_ticket_with_links_to_its_picture(site: Any) -> None:
     assert (got.status_code, got.headers["content-type"]) == (200, "image/jpeg")
 
 
+def test_the_campaign_names_its_stages_and_those_with_work(site: Any) -> None:
+    told = site.get("worker", "/api/campaign").json()
+    assert told["with_work"] == ["captions", "labelling"]
+    assert {"labelling", "spotting"} < set(told["stages"])
+
+
 def test_a_stage_with_nothing_to_do_says_why(site: Any) -> None:
     answer = site.post("worker", "/api/tickets/lease", {"stage": "spotting"})
     assert answer.status_code == 200

@@ -106,10 +106,13 @@ class TicketRoutes:
         routes.add("POST", f"{one}/release", self.release, WORKERS, TokenBody)
         return routes.router
 
-    async def campaign(self) -> Response:
-        """What a worker's page has to know: the stages that are on and the times of a ticket."""
+    async def campaign(self, request: Request) -> Response:
+        """What a worker's page has to know: the stages that are on, those with work, its times."""
         config = await self._settings.get()
-        return reply({"name": config.name, "stages": config.stages, "lease": config.lease})
+        waiting = await engine.open_stages(self._store, session_of(request).account)
+        return reply(
+            {"name": config.name, "stages": config.stages, "with_work": waiting, "lease": config.lease}
+        )
 
     async def held(self, request: Request) -> Response:
         """The tickets this worker holds."""

@@ -26,7 +26,7 @@ export async function showStages(known) {
     page.append(
       element("h2", {}, campaign.name),
       open.length > 0
-        ? element("div", { class: "cards" }, ...open.map((stage) => card(stage, held)))
+        ? element("div", { class: "cards" }, ...open.map((stage) => card(stage, held, campaign.with_work.includes(stage))))
         : element("p", { class: "empty" }, "No stage is open at the moment."),
     );
   } catch (error) {
@@ -34,16 +34,17 @@ export async function showStages(known) {
   }
 }
 
-/** @param {string} stage @param {{stage: string}[]} held */
-function card(stage, held) {
+/** @param {string} stage @param {{stage: string}[]} held @param {boolean} waiting whether it holds work */
+function card(stage, held, waiting) {
   const [title, text] = STAGES[stage];
   const group = stage === "segmentation" ? ["segmentation", "training"] : [stage];
   const number = held.filter((one) => group.includes(one.stage)).length;
   return element(
     "a",
-    { class: "card", href: `/work/${stage}` },
+    { class: waiting || number > 0 ? "card" : "card idle", href: `/work/${stage}` },
     element("h2", {}, title),
     element("p", { class: "hint" }, text),
     number > 0 && element("p", {}, element("span", { class: "badge accent" }, `${number} in your hands`)),
+    !waiting && number === 0 && element("p", {}, element("span", { class: "badge" }, "Nothing to do at the moment")),
   );
 }
