@@ -9,7 +9,7 @@ import pytest
 
 from amidst.coco import masks
 from amidst.crowd import engine
-from amidst.crowd.bodies import LabellingTask
+from amidst.crowd.bodies import Client, LabellingTask
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.results import Ticket
 from amidst.crowd.store import Store
@@ -90,5 +90,27 @@ def test_known_masks_are_kept_with_their_spoiled_kin(with_store: Play) -> None:
         assert (await engine.list_golds(store))[0].state == "retired"
         with pytest.raises(UnknownRecord):
             await engine.retire_gold(store, 1000)
+
+    with_store(play)
+
+
+@pytest.mark.parametrize("voted", [False, True])
+def test_no_candidate_joins_a_vote_that_has_begun(with_store: Play, voted: bool) -> None:
+    async def play(store: Store) -> None:
+        worker = await engine.add_worker(store, "w", 0)
+        await engine.add_candidates(store, [Proposal("x")], 0)
+        await engine.add_candidates(store, [Proposal("y")], 0)  # nobody has seen the ballot
+        ticket = await engine.lease(store, worker, "category_votes", 1)
+        assert isinstance(ticket, Ticket)
+        scores = {"scores": [{"candidate": 1, "score": 3}, {"candidate": 2, "score": 4}]}
+        if voted:
+            await engine.submit(store, worker, ticket.id, ticket.token, "k", scores, Client(), 2)
+        with pytest.raises(UsageError, match="the vote on categories has begun"):
+            await engine.add_candidates(store, [Proposal("z")], 3)
+        await engine.add_candidates(store, [], 3)
+        assert len((await engine.ballot(store))[0].proposals) == 2
+        if not voted:
+            await engine.release(store, worker, ticket.id, ticket.token)
+            await engine.add_candidates(store, [Proposal("z")], 4)
 
     with_store(play)

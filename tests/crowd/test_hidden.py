@@ -124,7 +124,7 @@ def test_a_known_object_looks_like_any_other(with_store: Any) -> None:
         who = await begin(store)
         hidden, known = await lease(store, who)
         await engine.release(store, who, hidden.id, hidden.token)
-        await engine.change_config(store, NEVER)
+        await engine.change_config(store, NEVER, 0)
         plain, other = await lease(store, who)
         assert known
         assert not other
@@ -147,7 +147,7 @@ def test_a_known_object_looks_like_any_other(with_store: Any) -> None:
 
 
 async def lease_known(store: Store, who: int) -> Ticket:
-    await engine.change_config(store, ALWAYS)
+    await engine.change_config(store, ALWAYS, 0)
     got, known = await lease(store, who)
     assert known
     return got
@@ -215,7 +215,7 @@ def test_the_share_falls_with_evidence_never_to_nothing_and_rises_after_a_sudden
         expert = await engine.add_worker(store, "expert", 0, expert=True)
         await remember(store, known, [True] * 60)
         await remember(store, changed, [True] * 40 + [True, False] * 25)
-        await engine.change_config(store, UNTRAINED)
+        await engine.change_config(store, UNTRAINED, 0)
         tickets = 200
         shares = [await counted(store, who, tickets) / tickets for who in (stranger, known, changed)]
         assert 0.05 < shares[0] < 0.15

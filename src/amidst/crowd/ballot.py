@@ -86,7 +86,7 @@ def gather(connection: Connection, campaign: Campaign) -> SelectionInputs:
             for row in rows
         ),
         votes=tuple((str(row[0]), row[1], row[2]) for row in votes),
-        voters=config.voters,
+        voters=units.needed(connection, "category_votes", "campaign", 1) or config.voters,
         ballots=len({row[0] for row in votes}),
         target=config.target,
         more_instances_than=config.more_instances_than,

@@ -72,18 +72,8 @@ def create_campaign(connection: Connection, config: CampaignConfig, now: int, se
         raise UsageError("the database holds a campaign already")
     connection.execute(
         insert(campaign),
-        {"id": 1, "config_json": _encoded(config), "secret": secret, "created_at": now},
+        {"id": 1, "config_json": encode_config(config), "secret": secret, "created_at": now},
     )
-
-
-def change_config(connection: Connection, config: CampaignConfig) -> None:
-    """Replaces the numbers. Decisions that were drawn keep theirs until their subject is settled again.
-
-    Raises ConfigError for numbers that make no sense.
-    """
-    check_config(config)
-    read_campaign(connection)
-    connection.execute(update(campaign).values(config_json=_encoded(config)))
 
 
 def change_state(connection: Connection, state: Literal["open", "paused"]) -> None:
@@ -133,7 +123,11 @@ def retire_category(connection: Connection, category_id: int) -> None:
 
 
 def add_candidates(connection: Connection, proposals: Sequence[Proposal], now: int) -> None:
-    """Adds candidate categories and opens the ballot. Raises DataError for a name that is taken."""
+    """Adds candidate categories and opens the ballot.
+
+    Raises DataError for a name that is taken, UsageError once somebody is voting or has voted: every voter
+    scores every candidate.
+    """
     known = {row[0] for row in connection.execute(select(category_candidate.c.name))}
     for proposal in proposals:
         if proposal.name in known:
@@ -141,6 +135,14 @@ def add_candidates(connection: Connection, proposals: Sequence[Proposal], now: i
         known.add(proposal.name)
     if not proposals:
         return
+    opened = connection.execute(
+        select(unit.c.id, unit.c.taken).where(unit.c.stage == "category_votes").with_for_update()
+    ).first()
+    if opened is not None and opened.taken:
+        raise UsageError(
+            "the vote on categories has begun, and every voter scores every candidate: take the votes out "
+            "first (pages Workers and Voids), or hold the next vote in a campaign of its own"
+        )
     target = read_campaign(connection).config.category_votes.target
     mandatory = select(func.count()).where(category_candidate.c.mandatory)
     number = connection.execute(mandatory).scalar_one() + sum(one.mandatory for one in proposals)
@@ -163,7 +165,7 @@ def add_candidates(connection: Connection, proposals: Sequence[Proposal], now: i
             for proposal in proposals
         ],
     )
-    if connection.execute(select(unit.c.id).where(unit.c.stage == "category_votes")).first() is None:
+    if opened is None:
         voters = read_campaign(connection).config.category_votes.voters
         units.create(connection, "category_votes", "campaign", [1], voters, now)
 
@@ -259,7 +261,8 @@ def _renew_catalogue(connection: Connection) -> None:
     connection.execute(update(campaign).values(catalogue_json=msgspec.json.encode(panels).decode()))
 
 
-def _encoded(config: CampaignConfig) -> str:
+def encode_config(config: CampaignConfig) -> str:
+    """As the database keeps it."""
     return msgspec.json.encode(config).decode()
 
 

@@ -16,6 +16,7 @@ from amidst.crowd.cell_rule import CELL_STEP
 from amidst.crowd.context import Campaign, read_campaign, read_image
 from amidst.crowd.decisions import encoded
 from amidst.crowd.faults import Fault
+from amidst.crowd.numbers import undecided as complete_undecided
 from amidst.crowd.rules import (
     CATEGORIES_CHOSEN,
     CATEGORIES_PRESENT,
@@ -70,6 +71,12 @@ def check_decisions(connection: Connection) -> Iterator[Fault]:
             )
     yield from _states(connection, last)
     yield from _undecided(connection, campaign, last)
+    for stage, kind, ref_id in complete_undecided(connection):
+        yield Fault(
+            rule="incomplete",
+            subject=f"{kind}/{ref_id}",
+            problem=f"has all judgements of {stage}, its rule waits for more; saving the settings settles it",
+        )
 
 
 def _replay(connection: Connection, last: dict[tuple[str, str], tuple[str, str]]) -> Iterator[Fault]:

@@ -15,7 +15,7 @@ import msgspec
 
 from amidst.coco.records import Rle
 from amidst.crowd import ballot as votes
-from amidst.crowd import campaigns, decisions, golds, leases, submits, units, voids
+from amidst.crowd import campaigns, decisions, golds, leases, numbers, submits, units, voids
 from amidst.crowd.activity import ActivityHour
 from amidst.crowd.activity import activity as read_activity
 from amidst.crowd.bodies import Client, Panel, Task
@@ -65,9 +65,9 @@ async def campaign_config(store: Store) -> CampaignConfig:
     return await store.read(lambda c: read_campaign(c).config)
 
 
-async def change_config(store: Store, config: CampaignConfig) -> None:
-    """Replaces them."""
-    await store.write(lambda c: campaigns.change_config(c, config))
+async def change_config(store: Store, config: CampaignConfig, now: int) -> None:
+    """Replaces them; open work asks for the new number of judgements."""
+    await store.write(lambda c: numbers.change_config(c, config, now))
 
 
 async def change_state(store: Store, state: Literal["open", "paused"]) -> None:

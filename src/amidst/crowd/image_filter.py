@@ -101,8 +101,11 @@ def gather(connection: Connection, campaign: Campaign, image_id: int) -> FilterI
         .order_by(filter_vote.c.id)
     )
     config = campaign.config.image_filter
+    workers = units.needed(connection, "image_filter", "image", image_id) or config.workers
     return FilterInputs(
-        reasons=tuple(row[0] for row in rows), workers=config.workers, remove_votes=config.remove_votes
+        reasons=tuple(row[0] for row in rows),
+        workers=workers,
+        remove_votes=min(config.remove_votes, workers),  # of an image that fewer were asked about
     )
 
 

@@ -102,15 +102,15 @@ def gather(connection: Connection, campaign: Campaign, image: ImageRef) -> Label
         .where(icon_drop.c.image_id == image.id, answer.c.voided_by.is_(None))
         .order_by(icon_drop.c.id)
     )
-    done = connection.execute(
-        select(unit.c.done).where(
+    work = connection.execute(
+        select(unit.c.done, unit.c.needed).where(
             unit.c.ref_kind == "image", unit.c.ref_id == image.id, unit.c.stage == "labelling"
         )
-    ).scalar()
+    ).first()
     config = campaign.config.labelling
     return LabellingInputs(
-        answers=done or 0,
-        workers=config.workers,
+        answers=work.done if work else 0,
+        workers=work.needed if work else config.workers,
         drops=tuple(Drop(*row) for row in drops),
         radius=config.cluster_px * float(np.hypot(image.width, image.height)),
     )

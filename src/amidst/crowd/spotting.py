@@ -102,7 +102,7 @@ def gather(connection: Connection, campaign: Campaign, cell_id: int) -> Spotting
     config = campaign.config.spotting
     return SpottingInputs(
         answers=tuple((len(body.points), body.more_than_10) for body in said),
-        workers=config.workers,
+        workers=units.needed(connection, "spotting", "cell", cell_id) or config.workers,
         max_points=config.max_points,
         crowd_votes=config.crowd_votes,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Select,
     bindparam,
@@ -34,6 +35,8 @@ from amidst.crowd.schema import FREE_UNIT, LIVE_SLOT, category, position, slot, 
 
 WINDOW = 256  # free units looked at by one statement
 ROUNDS = 8  # statements of one call
+UNITED = ("category_votes", "image_filter", "labelling", "spotting", "captions")
+"""Stages whose units are decided by the number of their judgements."""
 STRIDE = 32  # ids that a search may pass over again rather than write down where it came to
 
 
@@ -188,6 +191,11 @@ def submit(connection: Connection, ticket_id: int, answer_id: int) -> dict[int, 
     return {row[0]: bool(row[1]) for row in connection.execute(_COUNT, {"units": units})}
 
 
+def needed(connection: Connection, stage: Stage, ref_kind: str, ref_id: int) -> int | None:
+    """How many judgements something should get at a stage; None where it has no unit."""
+    return connection.execute(_NEEDED, {"kind": ref_kind, "ref": ref_id, "stage": stage}).scalar()
+
+
 def decide(connection: Connection, unit_id: int) -> None:
     """Closes a unit: it needs no further judgement."""
     connection.execute(_DECIDE, {"one": unit_id})
@@ -200,8 +208,14 @@ def is_expert_only(connection: Connection, unit_id: int) -> bool:
 
 def settle(connection: Connection, unit_id: int, state: str, needed: int) -> None:
     """Sets a unit's state, and how many judgements it should get, never fewer than are under way."""
-    least = func.max(unit.c.taken, needed) if _is_sqlite(connection) else func.greatest(unit.c.taken, needed)
+    least = at_least_taken(connection, literal(needed))
     connection.execute(update(unit).where(unit.c.id == unit_id).values(state=state, needed=least))
+
+
+def at_least_taken(connection: Connection, needed: ColumnElement[int]) -> ColumnElement[int]:
+    """A number of judgements, never fewer than are under way."""
+    most = func.max if _is_sqlite(connection) else func.greatest
+    return most(unit.c.taken, needed)
 
 
 def ask_another(connection: Connection, unit_id: int) -> None:
@@ -251,26 +265,25 @@ def reopen(connection: Connection, unit_ids: Sequence[int]) -> None:
     connection.execute(
         update(unit)
         .where(unit.c.id.in_(ids), unit.c.state == "decided", unit.c.done < unit.c.needed)
-        .where(unit.c.stage.in_(("category_votes", "image_filter", "labelling", "spotting", "captions")))
+        .where(unit.c.stage.in_(UNITED))
         .values(state="open")
     )
-    most = func.max if _is_sqlite(connection) else func.greatest
     connection.execute(
         update(unit)
         .where(unit.c.id.in_(ids), unit.c.state == "open")
         .where(unit.c.stage.in_(("segmentation", "crowd_regions")))
-        .values(needed=most(unit.c.taken, unit.c.done + 1))
+        .values(needed=at_least_taken(connection, unit.c.done + 1))
     )
 
 
 def close_complete(connection: Connection, unit_ids: Sequence[int]) -> None:
     """After judgements came back: what has all of them is decided again."""
-    connection.execute(
-        update(unit)
-        .where(unit.c.id.in_(sorted(unit_ids)), unit.c.state == "open", unit.c.done >= unit.c.needed)
-        .where(unit.c.stage.in_(("category_votes", "image_filter", "labelling", "spotting", "captions")))
-        .values(state="decided")
-    )
+    connection.execute(update(unit).where(unit.c.id.in_(sorted(unit_ids)), _COMPLETE).values(state="decided"))
+
+
+def close_all_complete(connection: Connection) -> None:
+    """After fewer judgements are asked for: what has all of them is decided."""
+    connection.execute(update(unit).where(_COMPLETE).values(state="decided"))
 
 
 def revive(connection: Connection, stage: Stage, cell_id: int) -> None:
@@ -301,6 +314,7 @@ def _is_sqlite(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
+_COMPLETE = (unit.c.state == "open") & (unit.c.done >= unit.c.needed) & unit.c.stage.in_(UNITED)
 _POSITION = select(position.c.unit_id).where(
     position.c.worker_id == bindparam("worker"), position.c.stage == bindparam("key")
 )
@@ -317,6 +331,11 @@ _COUNT = (
     .where(unit.c.id.in_(bindparam("units", expanding=True)))
     .values(done=unit.c.done + 1)
     .returning(unit.c.id, unit.c.done >= unit.c.needed)
+)
+_NEEDED = select(unit.c.needed).where(
+    unit.c.ref_kind == bindparam("kind"),
+    unit.c.ref_id == bindparam("ref"),
+    unit.c.stage == bindparam("stage"),
 )
 _DECIDE = update(unit).where(unit.c.id == bindparam("one")).values(state="decided")
 _REMEMBER = text(

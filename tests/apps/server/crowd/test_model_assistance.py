@@ -50,7 +50,7 @@ def site(open_site: Callable[..., Any], model: Path, label_one: Callable[..., An
     site = open_site(assist=assistance(str(model)))
     rows = msgspec.json.decode((site.media.folder.parent / "rows").read_bytes(), type=list[NewImage])
     new = [msgspec.structs.replace(row, file_name=f"new {row.file_name}") for row in rows]
-    site.run(engine.change_config(site.store, CONFIG))
+    site.run(engine.change_config(site.store, CONFIG, 0))
     site.run(engine.add_images(site.store, new, 0))
     while (ticket := site.lease("expert")) is not None:
         category = ticket["task"]["panels"][0]["categories"][0]["id"]

@@ -33,7 +33,7 @@ def site(open_site: Callable[..., Any]) -> Any:
     contents = [path.name for path in sorted(site.media.folder.glob("*/*"))]
 
     async def prepare() -> None:
-        await engine.change_config(site.store, CONFIG)
+        await engine.change_config(site.store, CONFIG, 0)
         new = [NewImage(file_name=f"c{n}.png", width=9, height=9, sha256=contents[n % 4]) for n in range(12)]
         await engine.add_images(site.store, new, 0, state="candidate")
         known = [NewImage(file_name=f"g{n}.png", width=9, height=9, sha256=contents[n]) for n in range(4)]

@@ -28,5 +28,5 @@ class Settings:
 
     async def change(self, config: CampaignConfig) -> None:
         """Put another one in force."""
-        await engine.change_config(self._store, config)
+        await engine.change_config(self._store, config, self._clock())
         self._known = None

@@ -95,7 +95,7 @@ def poisoned(template: Any, site: Any, tmp_path_factory: pytest.TempPathFactory)
     site.run(engine.add_categories(site.store, [last]))  # and the panels are made anew
     settings = site.run(engine.campaign_config(site.store))
     renamed = msgspec.structs.replace(settings, name=PAYLOADS[0])
-    site.run(engine.change_config(site.store, renamed))
+    site.run(engine.change_config(site.store, renamed, 0))
     write_captions(site, people)
     for payload in PAYLOADS:
         site.run(engine.void(site.store, people[2], None, payload, payload, now()))
