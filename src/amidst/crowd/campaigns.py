@@ -68,12 +68,17 @@ class WorkerRecord(Wire, frozen=True):
 def create_campaign(connection: Connection, config: CampaignConfig, now: int, secret: str) -> None:
     """Raises UsageError if the database holds one already, ConfigError for numbers that make no sense."""
     check_config(config)
-    if connection.execute(select(campaign.c.id)).first() is not None:
+    if exists(connection):
         raise UsageError("the database holds a campaign already")
     connection.execute(
         insert(campaign),
         {"id": 1, "config_json": encode_config(config), "secret": secret, "created_at": now},
     )
+
+
+def exists(connection: Connection) -> bool:
+    """Whether the database holds a campaign."""
+    return connection.execute(select(campaign.c.id)).first() is not None
 
 
 def change_state(connection: Connection, state: Literal["open", "paused"]) -> None:

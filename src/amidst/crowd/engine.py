@@ -60,6 +60,11 @@ async def create_campaign(store: Store, config: CampaignConfig, now: int, *, sec
     await store.write(lambda c: campaigns.create_campaign(c, config, now, secret))
 
 
+async def has_campaign(store: Store) -> bool:
+    """Whether a campaign was made in this database."""
+    return await store.read(campaigns.exists)
+
+
 async def campaign_config(store: Store) -> CampaignConfig:
     """The numbers in force."""
     return await store.read(lambda c: read_campaign(c).config)

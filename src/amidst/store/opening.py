@@ -81,6 +81,15 @@ async def open_database(
     return store
 
 
+async def has_tables(url: str) -> bool:
+    """Whether a PostgreSQL database holds tables of amidst. Raises UsageError, StoreUnavailable."""
+    store = _connect(url)
+    try:
+        return await store.read(_version) is not None
+    finally:
+        await store.close()
+
+
 def _connect(url: str) -> PostgresStore:
     if not url.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
         raise UsageError(f"expected a file or postgresql://..., got {url.partition('://')[0]}://...")

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -86,20 +87,59 @@ def test_init_takes_pictures_in_and_names_those_it_does_not(
         (["--images", ".", "--categories", "empty.txt"], "no category in the file"),
         (["--images", ".", "--categories", "twice.txt"], "named twice"),
         (["--images", ".", "--set", "labelling.wokers=5"], "did you mean"),
+        (["--images", "photos", "--set", "labelling.workers=0"], "expected 1 or more"),
+        (["--images", "photos", "--categories", "same.json"], "is taken"),
+        (["--images", "photos", "--database-url", "mysql://here"], "expected a file or postgresql://"),
+        (["--images", "photos", "--database-url", "postgresql://127.0.0.1:9/none"], "Connect call failed"),
         (["--images", "."], "no picture"),
     ],
 )
+@pytest.mark.parametrize("there", [False, True])
 def test_init_refuses_in_one_line_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, words: list[str], complaint: str
+    tmp_path: Path,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+    words: list[str],
+    complaint: str,
+    there: bool,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work").mkdir()
+    photos.rename(tmp_path / "work" / "photos")
+    monkeypatch.chdir(tmp_path / "work")
+    if words == ["--images", "."]:
+        shutil.rmtree("photos")
+    if there:
+        Path("new", "media").mkdir(parents=True)
+        Path("new", "media", "mine").write_text("mine")
+    kinds = [{"id": number, "name": "cat", "supercategory": "animal"} for number in (1, 2)]
+    Path("same.json").write_text(json.dumps({"images": [], "annotations": [], "categories": kinds}))
     Path("empty.txt").write_text("# nothing\n")
     Path("twice.txt").write_text("cat\ncat, animal\n")
+    before = sorted(Path("new").rglob("*"))
     assert run(["crowd", "init", "new", *words]) in (1, 2)
     said = capsys.readouterr().err
     assert complaint in said
     assert said.count("amidst: error") == 1
-    assert not Path("new", "campaign.db").exists()
+    assert sorted(Path("new").rglob("*")) == before
+    assert Path("new").exists() == there
+
+
+def test_a_failure_after_the_photographs_takes_them_out_again(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "secrets.json").write_text("damaged")
+    assert run(["crowd", "init", str(tmp_path / "new"), "--images", str(photos)]) == 2
+    assert [path.name for path in (tmp_path / "new").rglob("*")] == ["secrets.json"]
+
+
+def test_init_leaves_a_database_that_holds_a_campaign(
+    photos: Path, tmp_path: Path, postgres_url: str, capsys: Any
+) -> None:
+    words = ["--images", str(photos), "--database-url", postgres_url]
+    assert run(["crowd", "init", str(tmp_path / "one"), *words]) == 0
+    assert run(["crowd", "init", str(tmp_path / "two"), *words]) == 2
+    assert "holds a campaign already" in capsys.readouterr().err
+    assert not (tmp_path / "two").exists()
 
 
 def test_init_does_not_touch_a_campaign_that_is_there(campaign: Path, photos: Path, capsys: Any) -> None:

@@ -79,14 +79,14 @@ def init(
       amidst crowd init birds/ --images photos/ --categories birds.txt --set labelling.workers=5
     """
     place = Place(folder, database_url)
-    if (folder / crowd_campaigns.DATABASE).exists():
-        raise UsageError(f"{folder}: there is a campaign already")
     config = override(CampaignConfig(), settings or [])
     chosen = crowd_campaigns.read_categories(categories)
-    taken = crowd_campaigns.take_in(images, place.media, records)
-    load_secrets(folder)
-    at = crowd_campaigns.now()
-    crowd_campaigns.create(place, config, chosen, taken, at=at, filtered=image_filter)
+    crowd_campaigns.check_new(place, config, chosen)
+    with crowd_campaigns.undone_on_failure(folder):
+        taken = crowd_campaigns.take_in(images, place.media, records)
+        load_secrets(folder)
+        at = crowd_campaigns.now()
+        crowd_campaigns.create(place, config, chosen, taken, at=at, filtered=image_filter)
     say(f"{len(taken):,} images and {len(chosen)} categories; next: amidst crowd serve {folder}")
 
 

@@ -29,6 +29,7 @@ from amidst.crowd.config import CampaignConfig
 from amidst.crowd.store import Store, open_store
 from amidst.crowd.vocabulary import definition_of
 from amidst.errors import DataError, UsageError
+from amidst.store.opening import has_tables
 
 DATABASE, MEDIA = "campaign.db", "media"
 MAX_WARNINGS = 20
@@ -67,6 +68,41 @@ async def opened(
         yield store
     finally:
         await store.close()
+
+
+def check_new(place: Place, config: CampaignConfig, categories: Sequence[NewCategory]) -> None:
+    """Everything that may be refused of a new campaign before its photographs are read.
+
+    Raises UsageError if there is a campaign already, ConfigError, DataError, StoreUnavailable.
+    """
+    if (place.folder / DATABASE).exists():
+        raise UsageError(f"{place.folder}: there is a campaign already")
+    asyncio.run(_check_database(place))
+    with tempfile.TemporaryDirectory(prefix="amidst-crowd-") as name:
+        create(Place(Path(name)), config, categories, [], at=now())
+
+
+async def _check_database(place: Place) -> None:
+    if place.url and await has_tables(place.url):
+        async with opened(place) as store:
+            if await engine.has_campaign(store):
+                raise UsageError("the database of --database-url holds a campaign already")
+
+
+@contextmanager
+def undone_on_failure(folder: Path) -> Iterator[None]:
+    """Removes what a failure within has left in a campaign's folder; what was there before stays."""
+    before = {folder, *folder.rglob("*")} if folder.exists() else set()
+    try:
+        yield
+    except BaseException:
+        left = [folder / "secrets.json", folder / MEDIA, *(folder / MEDIA).rglob("*"), folder]
+        for path in sorted(set(left) - before, key=lambda path: len(path.parts), reverse=True):
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink(missing_ok=True)
+        raise
 
 
 def take_in(folder: Path, media: MediaStore, records: Path | None = None) -> list[NewImage]:
