@@ -35,6 +35,7 @@ def test_the_lists_name_settings_that_there_are() -> None:
         ("crowd_regions.most_individuals=9", "crowd_regions.individuals is 10"),
         ("captions.min_words=61", "cannot be above captions.max_words"),
         ("lease.grid_s=20000", "cannot be above lease.limit_s"),
+        ('category_votes={"least":3,"most":2,"voters":5}', "cannot be above most, which is 2"),
         ('name="  "', "the campaign needs one"),
         ('stages=["labelling","labelling"]', "one is named twice"),
     ],

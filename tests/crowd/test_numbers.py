@@ -16,6 +16,7 @@ from amidst.crowd.config import CampaignConfig, Stage
 from amidst.crowd.results import NoWork, Receipt, Ticket
 from amidst.crowd.store import Store
 from amidst.curation.selection import Proposal
+from amidst.errors import UsageError
 
 Play = Callable[..., Any]
 LABELS = {"panels": [{"super": "animal", "present": True, "icons": [{"category": 1, "x": 50, "y": 50}]}]}
@@ -70,8 +71,9 @@ class Campaign:
                 continue
             assert isinstance(ticket, Ticket)
             key = f"k{ticket.id}"
+            said = body(ticket.task) if callable(body) else body
             got = await engine.submit(
-                self.store, worker, ticket.id, ticket.token, key, body, Client(), next(self.clock)
+                self.store, worker, ticket.id, ticket.token, key, said, Client(), next(self.clock)
             )
             assert isinstance(got, Receipt)
             done += 1
@@ -247,3 +249,29 @@ def test_what_was_stranded_is_found_and_settled(campaign: Play) -> None:
         assert await one.state_of("cell") == ["spotting"]
 
     campaign(play, "labelling.workers=3")
+
+
+def test_the_least_and_most_of_a_super_category(campaign: Play) -> None:
+    async def play(one: Campaign) -> None:
+        things = [Proposal("x", "t"), Proposal("y", "t"), Proposal("z", "u")]
+        with pytest.raises(UsageError, match="2 categories are asked for"):
+            await engine.add_candidates(one.store, things, 0)  # of u there is one alone
+        await one.change("category_votes.least=1")
+        await engine.add_candidates(one.store, things, 0)
+        with pytest.raises(UsageError, match="2 categories are asked for"):
+            await one.change("category_votes.least=2", "category_votes.target=3")
+
+        def vote(task: Any) -> object:
+            points = {"x": 5, "y": 4, "z": 3}
+            return {
+                "scores": [{"candidate": each.id, "score": points[each.name]} for each in task.candidates]
+            }
+
+        assert await one.work("category_votes", vote, [0]) == 1
+        inputs, outcome = await engine.ballot(one.store)
+        assert (inputs.least, outcome.taken) == (1, ("x", "z"))
+        (chosen,) = await engine.list_decisions(one.store, "campaign/1")
+        assert (chosen.inputs["least"], chosen.inputs["most"]) == (1, 0)
+        await one.change("category_votes.least=2")  # decided is decided
+
+    campaign(play, "category_votes.voters=1", "category_votes.target=2", "category_votes.least=2")

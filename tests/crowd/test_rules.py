@@ -203,3 +203,22 @@ def test_categories_wait_for_every_voter() -> None:
 
     assert chosen(1) == ()
     assert chosen(2) == ("a", "c")
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "taken"),
+    [(0, 0, ("a", "b", "c")), (1, 0, ("a", "b", "d")), (0, 2, ("a", "b", "d")), (1, 1, ("a", "d"))],
+)
+def test_every_super_category_has_its_least_and_most(least: int, most: int, taken: tuple[str, ...]) -> None:
+    groups = {"a": "x", "b": "x", "c": "x", "d": "y"}
+    inputs = SelectionInputs(
+        proposals=tuple(ProposalRow(name, group, False, True, None) for name, group in groups.items()),
+        votes=tuple(("1", name, points) for name, points in zip("abcd", (5, 4, 3, 2), strict=True)),
+        voters=1,
+        ballots=1,
+        target=3,
+        more_instances_than=0,
+        least=least,
+        most=most,
+    )
+    assert choose_categories(inputs).taken == taken

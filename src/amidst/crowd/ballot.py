@@ -13,8 +13,8 @@ from amidst.crowd.context import Campaign
 from amidst.crowd.decisions import record
 from amidst.crowd.plans import Filed, Item, Judgement, Offer, Plan, StageWork, Turn
 from amidst.crowd.results import NoWork
-from amidst.crowd.rules import CATEGORIES_CHOSEN, ProposalRow, SelectionInputs
-from amidst.crowd.schema import answer, category_candidate
+from amidst.crowd.rules import CATEGORIES_CHOSEN, ProposalRow, SelectionInputs, select_among
+from amidst.crowd.schema import answer, category_candidate, unit
 from amidst.crowd.schema_chain import category_vote
 from amidst.crowd.validation import check_ballot
 
@@ -90,7 +90,21 @@ def gather(connection: Connection, campaign: Campaign) -> SelectionInputs:
         ballots=len({row[0] for row in votes}),
         target=config.target,
         more_instances_than=config.more_instances_than,
+        least=config.least,
+        most=config.most,
     )
+
+
+def check_possible(connection: Connection, campaign: Campaign) -> None:
+    """Raises UsageError where no vote could choose as the numbers ask, while the last voter is not there."""
+    inputs = gather(connection, campaign)
+    if inputs.proposals and not _is_done(connection):
+        select_among(inputs, [])
+
+
+def _is_done(connection: Connection) -> bool:
+    work = unit.c.stage == "category_votes"
+    return connection.execute(select(unit.c.state).where(work)).scalar() == "decided"
 
 
 WORK = StageWork(offer, task, judge, accept)

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
-from amidst.crowd import units
+from amidst.crowd import ballot, units
 from amidst.crowd.bodies import CategoryRef, Panel, Wire
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.config_check import check_config
@@ -130,8 +130,8 @@ def retire_category(connection: Connection, category_id: int) -> None:
 def add_candidates(connection: Connection, proposals: Sequence[Proposal], now: int) -> None:
     """Adds candidate categories and opens the ballot.
 
-    Raises DataError for a name that is taken, UsageError once somebody is voting or has voted: every voter
-    scores every candidate.
+    Raises DataError for a name that is taken, UsageError once somebody is voting or has voted (every voter
+    scores every candidate), and where no vote could choose as the numbers ask.
     """
     known = {row[0] for row in connection.execute(select(category_candidate.c.name))}
     for proposal in proposals:
@@ -148,7 +148,8 @@ def add_candidates(connection: Connection, proposals: Sequence[Proposal], now: i
             "the vote on categories has begun, and every voter scores every candidate: take the votes out "
             "first (pages Workers and Voids), or hold the next vote in a campaign of its own"
         )
-    target = read_campaign(connection).config.category_votes.target
+    settings = read_campaign(connection)
+    target = settings.config.category_votes.target
     mandatory = select(func.count()).where(category_candidate.c.mandatory)
     number = connection.execute(mandatory).scalar_one() + sum(one.mandatory for one in proposals)
     if number > target:
@@ -170,8 +171,9 @@ def add_candidates(connection: Connection, proposals: Sequence[Proposal], now: i
             for proposal in proposals
         ],
     )
+    ballot.check_possible(connection, settings)
     if opened is None:
-        voters = read_campaign(connection).config.category_votes.voters
+        voters = settings.config.category_votes.voters
         units.create(connection, "category_votes", "campaign", [1], voters, now)
 
 

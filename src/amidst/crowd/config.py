@@ -58,6 +58,8 @@ class VotesConfig(Config, frozen=True):
     voters: int = 5  # ours
     target: int = 91
     more_instances_than: int = 5000
+    least: int = 0  # ours: chosen categories of every super-category, at least
+    most: int = 0  # ours: and at most; 0 for no limit
 
 
 class FilterConfig(Config, frozen=True):

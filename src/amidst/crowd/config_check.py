@@ -24,6 +24,8 @@ SHARES = {  # 0 to 1
 }
 MAY_BE_ZERO = {  # of the whole numbers; all others count something that there must be
     "category_votes.more_instances_than",
+    "category_votes.least",
+    "category_votes.most",
     "image_filter.known_iconic",
     "image_filter.known_good",
     "image_filter.must_find",
@@ -76,6 +78,11 @@ def check_config(config: CampaignConfig) -> None:
     if config.verification.good_votes > votes:
         raise ConfigError(
             f"verification.good_votes is {config.verification.good_votes}: there are {votes} votes in all"
+        )
+    ballot = config.category_votes
+    if 0 < ballot.most < ballot.least:
+        raise ConfigError(
+            f"category_votes.least is {ballot.least}: it cannot be above most, which is {ballot.most}"
         )
     if len(set(config.stages)) < len(config.stages):
         raise ConfigError("stages: one is named twice")

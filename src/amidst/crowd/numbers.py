@@ -28,12 +28,14 @@ def change_config(connection: Connection, config: CampaignConfig, now: int) -> N
     """Replaces the numbers, brings open units to them in both directions and settles what is complete.
 
     Decisions that were drawn keep their numbers until their subject is settled again. Raises ConfigError for
-    numbers that make no sense.
+    numbers that make no sense, UsageError for those by which an open vote could not choose.
     """
     check_config(config)
     before = read_campaign(connection).config
     connection.execute(update(campaign_table).values(config_json=encode_config(config)))
-    _bring(connection, before, read_campaign(connection), now)
+    changed = read_campaign(connection)
+    ballot.check_possible(connection, changed)
+    _bring(connection, before, changed, now)
 
 
 def _bring(connection: Connection, before: CampaignConfig, campaign: Campaign, now: int) -> None:

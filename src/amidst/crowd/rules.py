@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from amidst.curation.selection import Proposal, SelectionSettings, Vote, select
+from amidst.curation.selection import Proposal, Selection, SelectionSettings, Vote, select
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,7 +271,7 @@ class ProposalRow(msgspec.Struct, frozen=True):
 
 
 class SelectionInputs(Inputs, frozen=True):
-    """votes: (voter, candidate, points)."""
+    """votes: (voter, candidate, points). least, most: of every super-category; most 0 for no limit."""
 
     proposals: tuple[ProposalRow, ...]
     votes: tuple[tuple[str, str, int], ...]
@@ -279,6 +279,8 @@ class SelectionInputs(Inputs, frozen=True):
     ballots: int
     target: int
     more_instances_than: int
+    least: int = 0
+    most: int = 0
 
 
 class SelectionOutcome(Outcome, frozen=True):
@@ -293,13 +295,24 @@ def choose_categories(inputs: SelectionInputs) -> SelectionOutcome:
     """`curation.selection`, once every voter has voted."""
     if inputs.ballots < inputs.voters:
         return SelectionOutcome(complete=False, taken=(), reasons={})
-    chosen = select(
-        [Proposal(p.name, p.supercategory, p.mandatory, p.thing, p.instances) for p in inputs.proposals],
-        [Vote(*vote) for vote in inputs.votes],
-        SelectionSettings(target=inputs.target, more_instances_than=inputs.more_instances_than),
-    )
+    chosen = select_among(inputs, [Vote(*vote) for vote in inputs.votes])
     reasons = {standing.proposal.name: standing.reason for standing in chosen.standings}
     return SelectionOutcome(complete=True, taken=chosen.taken, reasons=reasons)
+
+
+def select_among(inputs: SelectionInputs, votes: Sequence[Vote]) -> Selection:
+    """`curation.selection` of a ballot. Whether it can choose does not depend on the votes: UsageError."""
+    groups = {one.supercategory for one in inputs.proposals}
+    return select(
+        [Proposal(p.name, p.supercategory, p.mandatory, p.thing, p.instances) for p in inputs.proposals],
+        votes,
+        SelectionSettings(
+            target=inputs.target,
+            more_instances_than=inputs.more_instances_than,
+            least=dict.fromkeys(sorted(groups), inputs.least) if inputs.least else {},
+            most=dict.fromkeys(sorted(groups), inputs.most) if inputs.most else {},
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,5 +360,5 @@ CATEGORIES_CHOSEN = Rule(
     SelectionInputs,
     SelectionOutcome,
     choose_categories,
-    ("voters", "target", "more_instances_than"),
+    ("voters", "target", "more_instances_than", "least", "most"),
 )
