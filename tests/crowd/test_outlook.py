@@ -11,7 +11,7 @@ from amidst.crowd.config import CampaignConfig
 from amidst.crowd.outlook import SECONDS, Counts, Outlook, project
 
 CONFIG = CampaignConfig(hour_cost=10.0)
-NOTHING = Counts({}, {}, {}, {}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+NOTHING = Counts({}, {}, {}, {}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 FINISHED = replace(  # 100 images with 400 categories, 600 masks of 300 closed ones, 2,100 votes
     NOTHING,
     images_done=100,
@@ -74,6 +74,24 @@ def test_images_to_come_bring_cells_by_the_ratio_of_finished_ones() -> None:
 def test_what_waits_is_not_counted_again_as_to_come() -> None:
     found = project(replace(FINISHED, waiting={"segmentation": 100}), CONFIG)
     assert stage(found, "segmentation") == (100, 50)
+
+
+@pytest.mark.parametrize(
+    ("changes", "later"),
+    [
+        ({}, 0),  # no category, no gate
+        ({"categories": 2}, 8 * 2 * 3.5),  # nobody yet: eight people, two passes of up to five tries
+        ({"categories": 100}, 150 * 3.5),  # no more gates than the 150 masks that are to be drawn
+        ({"drawers": 5, "categories": 10, "gates_open": 30, "attempts": 90}, 20 * 3),  # three tries so far
+        ({"drawers": 1, "categories": 10, "gates_open": 10, "attempts": 30}, 0),  # all are open
+    ],
+)
+def test_gates_that_are_shut_bring_training(changes: dict[str, int], later: float) -> None:
+    assert stage(project(replace(FINISHED, **changes), CONFIG), "training") == (0, later)
+    free = msgspec.structs.replace(
+        CONFIG, segmentation=msgspec.structs.replace(CONFIG.segmentation, require_training=False)
+    )
+    assert stage(project(replace(FINISHED, **changes), free), "training") == (0, 0)
 
 
 def test_stages_that_are_off_cost_nothing() -> None:

@@ -91,7 +91,7 @@ class SelectedCategory:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One of the 272, by rank (1 has the most votes). Two names occur twice: "towel" and "bat".
+    """One of the 272, by rank (1 has the most votes). Three names occur twice: "towel", "bat", "window".
 
     category_id: the id it was selected under, or None.
     """

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, case, func, select
 from amidst.crowd.bodies import Wire
 from amidst.crowd.config import STAGES, CampaignConfig
 from amidst.crowd.context import read_campaign
-from amidst.crowd.schema import answer, image, unit
+from amidst.crowd.schema import answer, category, image, qualification, training_attempt, unit, worker
 from amidst.crowd.schema_chain import cell, crowd_region, segmentation
 
 LEAST = 20  # finished images, cells or masks from which a ratio is believed
@@ -34,6 +34,12 @@ SECONDS = {  # of one judgement: the thesis's hours where it gives them, else ou
     "crowd_regions": 90.0,
     "captions": 45.0,
 }
+OF_THESIS = (
+    "labelling",
+    "spotting",
+    "segmentation",
+    "training",
+)  # it gives their seconds; the others' are ours
 CELLS, MASKS, REGIONS, VOTES = 3.5, 2.2, 0.05, 3.5  # of an image, of a cell (7.7 / 3.5), of a mask
 
 
@@ -67,6 +73,8 @@ class Counts:
 
     images_open: kept ones whose labelling goes on, and candidates that will probably be kept. cells_open:
     not closed. early_cells, early_masks: already there of the images and cells that are not finished.
+    drawers: active workers who need gates. categories: active ones. gates_open: passed by drawers of active
+    categories. attempts: at training, by drawers.
     """
 
     waiting: dict[str, int]
@@ -84,6 +92,10 @@ class Counts:
     early_masks: int
     regions_of_done: int
     masks_judged: int
+    drawers: int
+    categories: int
+    gates_open: int
+    attempts: int
 
 
 def outlook(connection: Connection) -> Outlook:
@@ -109,6 +121,7 @@ def project(counts: Counts, config: CampaignConfig) -> Outlook:
         "segmentation": masks - counts.waiting.get("segmentation", 0),
         "crowd_regions": regions * open_cells - counts.waiting.get("crowd_regions", 0),
         "verification": votes,
+        "training": _training(counts, config, masks),
     }
     stages = tuple(_stage(stage, counts, max(0, ceil(later.get(stage, 0.0)))) for stage in config.stages)
     hours = sum(one.hours for one in stages)
@@ -119,6 +132,20 @@ def project(counts: Counts, config: CampaignConfig) -> Outlook:
         cost=hours * config.hour_cost,
         guessed=tuple(name for name, measured in known if not measured),
     )
+
+
+def _training(counts: Counts, config: CampaignConfig, masks: float) -> float:
+    """Attempts to come. A drawer opens a gate to draw a mask behind it: no more gates than are shut, and no
+    more than masks to draw. As long as nobody has come, as many people as label an image.
+    """
+    rules = config.segmentation
+    if not rules.require_training:
+        return 0.0
+    drawers = counts.drawers or config.labelling.workers
+    shut = max(0, drawers * counts.categories - counts.gates_open)
+    prior = (rules.training_passes + rules.training_tries) / 2
+    tries, _ = _ratio(counts.attempts, counts.gates_open, prior)
+    return tries * min(float(shut), masks)
 
 
 def _ratio(part: int, whole: int, otherwise: float) -> tuple[float, bool]:
@@ -185,7 +212,33 @@ def read_counts(connection: Connection) -> Counts:
         early_masks=masks_open,
         regions_of_done=_drawn(connection, crowd_region, closed)[0],
         masks_judged=judged or 0,
+        **_gates(connection),
     )
+
+
+def _gates(connection: Connection) -> dict[str, int]:
+    drawers = (worker.c.state == "active") & worker.c.expert.is_(False)
+    active = category.c.state == "active"
+    passed = (
+        select(func.count())
+        .select_from(qualification)
+        .join(worker, worker.c.id == qualification.c.worker_id)
+        .join(category, category.c.id == qualification.c.category_id)
+        .where(drawers, active, qualification.c.state == "passed")
+    )
+    tried = (
+        select(func.count())
+        .select_from(training_attempt)
+        .join(worker, worker.c.id == training_attempt.c.worker_id)
+        .where(drawers)
+    )
+    queries = {
+        "drawers": select(func.count()).select_from(worker).where(drawers),
+        "categories": select(func.count()).select_from(category).where(active),
+        "gates_open": passed,
+        "attempts": tried,
+    }
+    return {name: connection.scalar(query) or 0 for name, query in queries.items()}
 
 
 def _places(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:

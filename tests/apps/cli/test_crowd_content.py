@@ -43,6 +43,16 @@ def test_there_must_be_something_to_add(campaign: Path, capsys: Any) -> None:
     assert run(["crowd", "add", str(campaign / "none"), "--candidates", "thesis"]) == 2
 
 
+def test_the_help_promises_as_many_candidates_as_are_added(campaign: Path, capsys: Any) -> None:
+    words = ["--set", "category_votes.target=91"]
+    folder = campaign.parent / "again"
+    assert run(["crowd", "init", str(folder), "--images", str(campaign.parent / "photos"), *words]) == 0
+    assert run(["crowd", "add", str(folder), "--candidates", "thesis"]) == 0
+    assert "269 candidates added" in capsys.readouterr().err
+    assert run(["crowd", "add", "--help"]) == 0
+    assert "269" in capsys.readouterr().out
+
+
 def test_more_photographs_with_their_origin(campaign: Path, tmp_path: Path, capsys: Any) -> None:
     more = photographs(tmp_path / "more", ["b.png", "c.png"])
     extra = {"photographer": "ann", "date_captured": "2014-05-01T10:00:00", "source": "flickr"}

@@ -26,6 +26,11 @@ def test_figures_of_a_campaign_in_which_nobody_has_worked(tmp_path: Path, capsys
     Image.new("RGB", (9, 9)).save(tmp_path / "photos" / "a.png")
     assert run(["crowd", "init", str(tmp_path / "new"), "--images", str(tmp_path / "photos")]) == 0
     capsys.readouterr()
+    assert run(["crowd", "status", str(tmp_path / "new")]) == 0
+    said = capsys.readouterr().out
+    assert "27 (thesis)" in said
+    assert "79 (thesis)" in said
+    assert "45 (ours)" in said  # of captions, of which it says nothing
     plots = tmp_path / "plots"
     assert run(["crowd", "quality", str(tmp_path / "new"), "--json", "--plots", str(plots)]) == 0
     found = json.loads(capsys.readouterr().out)

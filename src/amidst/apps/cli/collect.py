@@ -48,7 +48,10 @@ def select(
     ],
     candidates: Annotated[
         Path | None,
-        typer.Option(help="CSV of candidates; left out: the 272 of the thesis.", show_default=False),
+        typer.Option(
+            help="CSV of candidates; left out: the thesis's 269 (272 entries, 3 of them twice).",
+            show_default=False,
+        ),
     ] = None,
     assignments: Annotated[
         list[str] | None,

@@ -200,7 +200,8 @@ def export(
 ) -> None:
     """Write what has been accepted as a COCO file; works while the campaign is served.
 
-    Masks are run lengths at image size, iscrowd stands for crowd regions alone, images without objects stay.
+    Masks are polygons, those with holes and crowd regions run lengths; iscrowd stands for crowd regions
+    alone, and images without objects stay.
 
     **Example**
 

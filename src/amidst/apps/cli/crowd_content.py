@@ -46,7 +46,7 @@ def add(
         str,
         typer.Option(
             metavar="CSV",
-            help='Open a vote on these categories; "thesis" for its 272 candidates.',
+            help='Open a vote on these categories; "thesis" for its 269 (272 entries, 3 of them twice).',
             show_default=False,
         ),
     ] = "",

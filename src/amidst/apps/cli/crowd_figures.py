@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from amidst.crowd.outlook import OF_THESIS, StageOutlook
+
 Rows = Sequence[tuple[str, ...]]
 
 
@@ -29,13 +31,20 @@ def outlook_table(outlook: Any) -> tuple[str, tuple[str, ...], Rows]:
             one.stage,
             f"{one.waiting:,}",
             f"{one.later:,}",
-            f"{one.seconds:.3g}{'' if one.measured else ' (thesis)'}",
+            f"{one.seconds:.3g}{_source(one)}",
             f"{one.hours:,.1f}",
         )
         for one in outlook.stages
         if one.waiting or one.later
     ]
     return "what is left", ("stage", "waiting", "later", "seconds each", "hours"), rows
+
+
+def _source(one: StageOutlook) -> str:
+    """Whose figure the seconds are, as long as they are not measured."""
+    if one.measured:
+        return ""
+    return " (thesis)" if one.stage in OF_THESIS else " (ours)"
 
 
 def _cell(value: Any) -> str:
