@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, exists, func, or_, select, text
 
+from amidst.crowd.doctor_answers import check_answers
 from amidst.crowd.doctor_decisions import check_decisions
 from amidst.crowd.doctor_masks import check_masks
+from amidst.crowd.doctor_states import check_states
 from amidst.crowd.faults import Fault
 from amidst.crowd.schema import LIVE_SLOT, answer, slot, ticket, unit, void
 from amidst.crowd.schema_chain import cell, segmentation
@@ -23,6 +25,8 @@ def examine(connection: Connection) -> list[Fault]:
         *_tickets(connection),
         *_answers(connection),
         *_cells(connection),
+        *check_answers(connection),
+        *check_states(connection),
         *check_masks(connection),
         *check_decisions(connection),
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import msgspec
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, case, exists, select
 
 from amidst.crowd import ballot, cells, image_filter, labelling, spotting, training, verdicts
 from amidst.crowd.cell_rule import CELL_STEP
@@ -26,6 +26,7 @@ from amidst.crowd.rules import (
     POINTS_UNITED,
     REGION_VERDICT,
     Inputs,
+    LabellingOutcome,
 )
 from amidst.crowd.schema import decision, image, qualification, unit
 from amidst.crowd.schema_chain import cell, crowd_region, segmentation
@@ -124,17 +125,40 @@ def _states(connection: Connection, last: dict[tuple[str, str], tuple[str, str]]
         found = last.get((POINTS_UNITED.name, f"points/{row[0]}"))
         if row[1] != (found is not None and msgspec.json.decode(found[1])["more_than_10"]):
             yield Fault(rule="state", subject=f"cell/{row[0]}", problem=f"more_than_10 is {row[1]}")
-    for row in connection.execute(select(image.c.id, image.c.state).order_by(image.c.id)):
-        found = last.get((IMAGE_KEPT.name, f"image/{row[0]}"))
-        if found and msgspec.json.decode(found[1])["state"] != row[1]:
-            yield Fault(
-                rule="state", subject=f"image/{row[0]}", problem=f"is {row[1]}, decided is {found[1]}"
-            )
+    yield from _images(connection, last)
     for row in connection.execute(select(qualification)):
         subject = f"gate/{row.worker_id}/{row.category_id}"
         found = last.get((GATE.name, subject))
         if not found or msgspec.json.decode(found[1])["state"] != row.state:
             yield Fault(rule="state", subject=subject, problem=f"is {row.state}, decided is otherwise")
+
+
+def _images(connection: Connection, last: dict[tuple[str, str], tuple[str, str]]) -> Iterator[Fault]:
+    """Without a decision an image with a unit of the filter is a candidate, with other units kept, else gold;
+    the cells of an image have their icon where its last decision has it.
+    """
+    own = (unit.c.ref_kind == "image") & (unit.c.ref_id == image.c.id)
+    filtered, asked = exists().where(own, unit.c.stage == "image_filter"), exists().where(own)
+    born = case((filtered, "candidate"), (asked, "kept"), else_="gold")
+    for image_id, state, added in connection.execute(select(image.c.id, image.c.state, born)):
+        found = last.get((IMAGE_KEPT.name, f"image/{image_id}"))
+        said = msgspec.json.decode(found[1])["state"] if found else added
+        if state != said:
+            yield Fault(rule="state", subject=f"image/{image_id}", problem=f"is {state}, decided is {said}")
+    for row in connection.execute(select(cell).order_by(cell.c.image_id)):
+        found = last.get((CATEGORIES_PRESENT.name, f"image/{row.image_id}"))
+        prior = _icons(found[1]).get(row.category_id) if found else None
+        if prior is not None and prior != (row.prior_x, row.prior_y):
+            yield Fault(rule="cell-icon", subject=f"cell/{row.id}", problem="its icon is not the decided one")
+
+
+def _icons(outcome_json: str) -> dict[int, tuple[float, float]]:
+    """Of each category the place of its icon; none of an outcome that cannot be read, as `_replay` says."""
+    try:
+        outcome = msgspec.json.decode(outcome_json, type=LabellingOutcome)
+    except msgspec.DecodeError:
+        return {}
+    return {one.category_id: (one.x, one.y) for one in outcome.present}
 
 
 def _undecided(
