@@ -61,6 +61,8 @@ PLANTS = [
     ("UPDATE unit SET state = 'cancelled' WHERE stage = 'labelling'", "unit-image"),
     ("UPDATE unit SET state = 'open' WHERE id = (SELECT min(id) FROM unit WHERE stage = 'verification')",
      "unit-verdict"),
+    ("UPDATE unit SET state = 'open' WHERE id = (SELECT min(id) FROM unit WHERE stage = 'segmentation')",
+     "cell-units"),
     ("UPDATE unit SET author_id = NULL WHERE stage = 'verification'", "unit-verdict"),
     ("UPDATE cell SET prior_x = prior_x + 5 WHERE id = 1", "cell-icon"),
     ("INSERT INTO cell (image_id, category_id, prior_x, prior_y) SELECT i.id, k.id, 1, 1 FROM image i, "

@@ -52,6 +52,21 @@ def _cells(connection: Connection) -> Iterator[Fault]:
     )
     for row in connection.execute(select(cell.c.id).where(~spotted)):
         yield Fault(rule="cell-units", subject=f"cell/{row[0]}", problem="has no unit of spotting")
+    for stage, state in (("segmentation", "segmenting"), ("crowd_regions", "crowd")):
+        open_unit = exists().where(
+            unit.c.ref_kind == "cell",
+            unit.c.ref_id == cell.c.id,
+            unit.c.stage == stage,
+            unit.c.state == "open",
+        )
+        for cell_id, found in connection.execute(
+            select(cell.c.id, cell.c.state).where(open_unit != (cell.c.state == state))
+        ):
+            yield Fault(
+                rule="cell-units",
+                subject=f"cell/{cell_id}",
+                problem=f"is {found} {'without' if found == state else 'with'} an open unit of {stage}",
+            )
 
 
 def _instances(connection: Connection) -> Iterator[Fault]:
