@@ -68,12 +68,12 @@ def main() -> None:
             address = "http://{}:{}".format(*server.address)
             root = ["--no-sandbox"] if os.geteuid() == 0 else []
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=root)
-            photograph(browser, address, entrances, sys.argv[1:] or [*ACTS, "work", *MANAGE])
+            photograph(browser, address, entrances, sys.argv[1:] or [*ACTS, "work", *MANAGE], OUT)
             browser.close()
 
 
-def photograph(browser: Browser, address: str, entrances: Entrances, names: list[str]) -> None:
-    """All pages; the worker's first, so that the manager's show what was done."""
+def photograph(browser: Browser, address: str, entrances: Entrances, names: list[str], out: Path) -> None:
+    """These pages; the worker's first, so that the manager's show what was done."""
     guest = enter(browser, address, entrances.expert, "light")
     for stage, act in ((stage, act) for stage, act in ACTS.items() if stage in names):
         page = guest.new_page()
@@ -83,13 +83,13 @@ def photograph(browser: Browser, address: str, entrances: Entrances, names: list
         page.wait_for_load_state("networkidle")
         act(page)
         page.wait_for_timeout(400)
-        save(page, stage)
+        save(page, out, stage)
         page.close()
     if "work" in names:
         page = enter(browser, address, entrances.worker, "dark").new_page()
         page.goto(f"{address}/work")
         page.wait_for_selector("a.card", timeout=WAIT_MS)
-        save(page, "work")
+        save(page, out, "work")
     manager = enter(browser, address, entrances.manager, "light")
     for name, path in ((name, path) for name, path in MANAGE.items() if name in names):
         page = manager.new_page()
@@ -102,7 +102,7 @@ def photograph(browser: Browser, address: str, entrances: Entrances, names: list
             page.wait_for_selector("[aria-label=Effect]")
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(400)
-        save(page, name)
+        save(page, out, name)
         page.close()
 
 
@@ -112,17 +112,16 @@ def enter(browser: Browser, address: str, token: str, theme: Any) -> BrowserCont
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)
     page.goto(f"{address}/enter#{token}")
-    page.fill("input[name=display]", "Guest")
     page.click("button.primary")
     page.wait_for_url(re.compile("/(manage|work)$"))
     page.close()
     return context
 
 
-def save(page: Page, name: str) -> None:
+def save(page: Page, out: Path, name: str) -> None:
     """A screenshot as WebP."""
     picture = Image.open(io.BytesIO(page.screenshot()))
-    path = OUT / f"{name.replace('_', '-')}.webp"
+    path = out / f"{name.replace('_', '-')}.webp"
     picture.convert("RGB").save(path, "WEBP", quality=QUALITY, method=6)
     print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 

@@ -261,6 +261,23 @@ def test_a_link_lets_the_same_account_in_again(house: House) -> None:
     assert house.enter(made.json()["token"]).status_code == 403
 
 
+def test_a_link_says_whom_it_lets_in_again_and_only_to_who_has_it(house: House) -> None:
+    def ask(token: str) -> Any:
+        return house.client.post("/api/auth/link", json={"token": token})
+
+    worker = house.come("worker")
+    back = house.call("owner", "POST", f"/api/accounts/{worker}/link").json()["token"]
+    new = house.call("owner", "POST", "/api/invitations", json={}).json()["token"]
+    assert ask(new).json() == {"display": None}
+    for _ in range(2):  # looking uses nothing up
+        assert ask(back).json() == {"display": "worker"}
+    assert house.enter(back).json()["account"] == worker
+    used, guessed = ask(back), ask(back[::-1])
+    assert (used.status_code, guessed.status_code) == (403, 403)
+    assert used.json() == guessed.json()
+    assert [ask(new).status_code for _ in range(20)][-1] == 429
+
+
 def test_a_new_role_holds_at_once(house: House) -> None:
     worker = house.come("worker")
     assert house.call("worker", "GET", "/api/accounts").status_code == 403

@@ -142,6 +142,22 @@ class Accounts:
             self.note(connection, by, "link.withdraw", str(link), {})
         return found
 
+    def peek(self, connection: Connection, token: str) -> str | None:
+        """The name of the account that a link lets in again, None for an invitation; uses nothing up.
+
+        Raises Refusal (403) as `enter` does.
+        """
+        table, worker = self.tables.invitation, self.tables.worker
+        usable = (table.c.uses_left > 0) & (table.c.expires_at > self.clock())
+        row = connection.execute(
+            select(worker.c.display)
+            .select_from(table.outerjoin(worker, worker.c.id == table.c.worker_id))
+            .where((table.c.token_hash == hash_token(token)) & usable)
+        ).first()
+        if row is None:
+            raise unknown_link()
+        return None if row.display is None else str(row.display)
+
     def enter(self, connection: Connection, token: str, display: str) -> int:
         """Use a link up: the account behind it, made new unless it lets someone in again.
 
@@ -160,7 +176,7 @@ class Accounts:
             .first()
         )
         if row is None:
-            raise Refusal(403, "this link is unknown, used up or expired; ask for a new one", "link")
+            raise unknown_link()
         if row["worker_id"] is not None:
             self.note(connection, row["worker_id"], "account.return", str(row["id"]), {})
             return int(row["worker_id"])
@@ -235,3 +251,8 @@ class Accounts:
                 created_at=self.clock(),
             )
         )
+
+
+def unknown_link() -> Refusal:
+    """One text whatever is wrong with a link."""
+    return Refusal(403, "this link is unknown, used up or expired; ask for a new one", "link")

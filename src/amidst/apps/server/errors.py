@@ -98,8 +98,32 @@ async def _refused(_: Request, error: Exception) -> Response:
     return refuse(error)
 
 
-async def _http(_: Request, error: Exception) -> Response:
+NO_PAGE = """<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width" />
+    <title>No such page · amidst</title>
+    <link rel="stylesheet" href="/static/design.css" />
+  </head>
+  <body>
+    <main class="page narrow">
+      <h1 class="large">There is no such page</h1>
+      <p>The address may be mistyped, or the page has moved.</p>
+      <p><a class="button" href="/">To the start</a></p>
+    </main>
+  </body>
+</html>
+"""
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """What no route takes: a page for people, JSON for programs."""
     assert isinstance(error, HTTPException)
+    is_person = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+    if error.status_code == 404 and is_person:
+        headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+        return Response(NO_PAGE, 404, headers, "text/html; charset=utf-8")
     return refuse(Refusal(error.status_code, str(error.detail), headers=error.headers))
 
 

@@ -43,6 +43,12 @@ class EnterBody(Body, frozen=True):
     bearer: bool = False
 
 
+class LinkBody(Body, frozen=True):
+    """token: of the link."""
+
+    token: Word
+
+
 class LoginBody(Body, frozen=True):
     """bearer: give the session's token in the reply instead of a cookie."""
 
@@ -68,6 +74,7 @@ class AuthRoutes:
         self._by_account = Limiter(limits.login_account, clock)
         self._by_address = Limiter(limits.login_address, clock)
         self._entries = Limiter(limits.enter_address, clock)
+        self._peeks = Limiter(limits.enter_address, clock)
         self._hasher = hasher or PasswordHasher()
         self._nobody = self._hasher.hash(new_token())  # so that unknown names take as long as known ones
         self._hashing = asyncio.Semaphore(HASHING)
@@ -75,12 +82,19 @@ class AuthRoutes:
     def router(self) -> APIRouter:
         """The routes."""
         routes = Routes(self._gate)
+        routes.add("POST", "/api/auth/link", self.link, ANYONE, LinkBody)
         routes.add("POST", "/api/auth/enter", self.enter, ANYONE, EnterBody)
         routes.add("POST", "/api/auth/login", self.login, ANYONE, LoginBody)
         routes.add("POST", "/api/auth/logout", self.logout, SIGNED_IN)
         routes.add("GET", "/api/auth/me", self.me, SIGNED_IN)
         routes.add("POST", "/api/auth/password", self.password, SIGNED_IN, PasswordBody)
         return routes.router
+
+    async def link(self, request: Request) -> Response:
+        """Whom a link lets in again: their name, or null for an invitation."""
+        body = await read_body(request, LinkBody)
+        self._peeks.take(address_of(request))
+        return reply({"display": await self._database.read(lambda c: self._accounts.peek(c, body.token))})
 
     async def enter(self, request: Request) -> Response:
         """Use up a link: a new account (or the one the link was made for) and its session."""

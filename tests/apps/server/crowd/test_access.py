@@ -60,6 +60,7 @@ def test_open_routes_are_these_and_no_others(site: Any) -> None:
             "/mturk",
             "/prolific",
             "/api/auth/enter",
+            "/api/auth/link",
             "/api/auth/login",
             "/api/platforms/mturk/enter",
             "/api/platforms/prolific/enter",

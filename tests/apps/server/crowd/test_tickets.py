@@ -29,6 +29,7 @@ def test_the_campaign_names_its_stages_and_those_with_work(site: Any) -> None:
     told = site.get("worker", "/api/campaign").json()
     assert told["with_work"] == ["captions", "labelling"]
     assert {"labelling", "spotting"} < set(told["stages"])
+    assert told["assistance"] is False
 
 
 def test_a_stage_with_nothing_to_do_says_why(site: Any) -> None:

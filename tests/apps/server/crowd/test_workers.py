@@ -145,3 +145,16 @@ def test_captions_are_exported(site: Any) -> None:
     answer = site.get("manager", "/api/export/captions")
     assert (answer.status_code, answer.json()) == (200, [])
     assert "captions.json" in answer.headers["content-disposition"]
+
+
+def test_a_note_stays_where_none_is_sent_and_goes_where_an_empty_one_is(site: Any) -> None:
+    worker = site.accounts["worker"]
+
+    def change(**body: Any) -> str:
+        sent = {"state": "active", **body}
+        assert site.post("manager", f"/api/workers/{worker}/state", sent).status_code == 200
+        return str(site.get("manager", f"/api/workers/{worker}").json()["worker"]["note"])
+
+    assert change(note=" draws well ") == "draws well"
+    assert change() == "draws well"
+    assert change(note="  ") == ""

@@ -44,6 +44,7 @@ def test_only_organisers_organise(site: Any) -> None:
     ):
         assert roles[route] == managers
     assert [route for route, who in roles.items() if who == ["anyone"] and not route.startswith("GET")] == [
+        "POST /api/auth/link",
         "POST /api/auth/enter",
         "POST /api/auth/login",
     ]

@@ -108,7 +108,7 @@ def create_app(
     assistance = AssistRoutes(store, gate, pictures, media, assist, config.assist)
     routers = [
         TicketRoutes(  # first: asked most often
-            store, gate, settings, pictures, config.workers, assistance.look_ahead
+            store, gate, settings, pictures, config.workers, assistance.look_ahead, assist is not None
         ).router(),
         AuthRoutes(gate, config.auth, hasher).router(),
         AccountRoutes(gate).router(),

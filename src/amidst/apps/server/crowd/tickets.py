@@ -74,7 +74,8 @@ class DraftBody(Body, frozen=True):
 
 
 class TicketRoutes:
-    """The routes below /api/tickets. look_ahead: is told of every task that is shown."""
+    """The routes below /api/tickets. look_ahead: is told of every task that is shown. assisted: whether
+    outlines are suggested on this server."""
 
     def __init__(
         self,
@@ -84,10 +85,11 @@ class TicketRoutes:
         pictures: Pictures,
         limits: WorkerLimits,
         look_ahead: Callable[[Task], None],
+        assisted: bool,
     ) -> None:
         self._store, self._gate, self._settings, self._pictures = store, gate, settings, pictures
         self._clock = clock = gate.accounts.clock
-        self._look_ahead = look_ahead
+        self._look_ahead, self._assisted = look_ahead, assisted
         self._leases = Limiter(limits.lease, clock)
         self._submits = Limiter(limits.submit, clock)
         self._others = Limiter(limits.other, clock)
@@ -107,11 +109,18 @@ class TicketRoutes:
         return routes.router
 
     async def campaign(self, request: Request) -> Response:
-        """What a worker's page has to know: the stages that are on, those with work, its times."""
+        """What a worker's page has to know: the stages that are on, those with work, its times, whether
+        outlines are suggested."""
         config = await self._settings.get()
         waiting = await engine.open_stages(self._store, session_of(request).account)
         return reply(
-            {"name": config.name, "stages": config.stages, "with_work": waiting, "lease": config.lease}
+            {
+                "name": config.name,
+                "stages": config.stages,
+                "with_work": waiting,
+                "lease": config.lease,
+                "assistance": self._assisted,
+            }
         )
 
     async def held(self, request: Request) -> Response:

@@ -55,10 +55,10 @@ OfStage = Annotated[Stage | None, Query()]
 
 
 class StateBody(Body, frozen=True):
-    """paused: gets no tickets. banned: cannot sign in either."""
+    """paused: gets no tickets. banned: cannot sign in either. note: absent, it stays; empty, it goes."""
 
     state: Literal["active", "paused", "banned"]
-    note: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    note: Annotated[str, msgspec.Meta(max_length=500)] | None = None
 
 
 class WorkerRoutes:
@@ -156,7 +156,7 @@ class WorkerRoutes:
                 sessions.end_all(self._accounts, connection, worker)
 
         await self._store.write(check)
-        note = plain_text(body.note, "note", 500) if body.note.strip() else None
+        note = plain_text(body.note, "note", 500) if body.note and body.note.strip() else body.note and ""
         await engine.change_worker(self._store, worker, state=body.state, note=note)
         self._gate.forget()
         self.roster.forget()

@@ -73,6 +73,7 @@ export class Desk {
     /** Counts what was on the stage, so that a slow reply knows when it is too late. */
     this.turn = 0;
     this.zoom = 1;
+    this.assisted = false;
     this.writing = 0;
     this.submitting = false;
     this.retry = 0;
@@ -107,7 +108,8 @@ export class Desk {
     notice(this.frame, "lock", "");
     this.clear();
     this.outbox ??= keepSending(this.account.account, (outgoing, outcome) => settled(this, outgoing, outcome), (waiting) => this.showWaiting(waiting));
-    await this.queue.open();
+    const told = ask("GET", "/api/campaign").then(({ assistance }) => void (this.assisted = assistance), () => {}); // without a connection there is none
+    await Promise.all([this.queue.open(), told]);
     await this.showNext();
   }
 
@@ -210,7 +212,7 @@ export class Desk {
       redo: () => this.redo(),
       next: () => void this.guard(this.showNext()),
       zoomed: (zoom) => void (this.zoom = Math.max(this.zoom, zoom)),
-      assist: (points, polygon) => this.assist(held, points, polygon),
+      assist: this.assisted ? (points, polygon) => this.assist(held, points, polygon) : null,
     };
   }
 

@@ -35,14 +35,18 @@ function form(path, more, ...content) {
   return made;
 }
 
-const byLink = () =>
-  form(
+/** A link makes an account, or lets its owner in again. @param {string} token */
+async function byLink(token) {
+  const { display } = await ask("POST", "/api/auth/link", { token });
+  if (display !== null) return form("/api/auth/enter", { token }, element("p", {}, `Welcome back, ${display}.`), element("button", { class: "primary", autofocus: true }, "Go on"));
+  return form(
     "/api/auth/enter",
-    { token: decodeURIComponent(location.hash.slice(1)) },
+    { token },
     element("p", {}, "You have been invited. Under what name do you want to work?"),
     field("Name", { name: "display", maxlength: 80, required: true, autocomplete: "nickname", autofocus: true }),
     element("button", { class: "primary" }, "Come in"),
   );
+}
 
 const byPassword = () =>
   form(
@@ -54,15 +58,27 @@ const byPassword = () =>
     element("button", { class: "primary" }, "Sign in"),
   );
 
+/** What stands behind "#"; of a link that was cut short, as it is. */
+function token() {
+  const text = location.hash.slice(1);
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 async function open() {
+  problem.textContent = "";
   const invited = location.hash.length > 1;
   if (!invited) {
     const account = await me().catch((error) => void (problem.textContent = error.message));
     if (account) return goIn(account);
   }
   forgetMe();
+  const way = invited ? await byLink(token()).catch((error) => ((problem.textContent = error.message), byPassword())) : byPassword();
   main.className = "page narrow";
-  main.replaceChildren(element("h1", { class: "large" }, "amidst"), invited ? byLink() : byPassword(), problem);
+  main.replaceChildren(element("h1", { class: "large" }, "amidst"), way, problem);
 }
 
 addEventListener("hashchange", open);

@@ -4,6 +4,7 @@ import { element, keycaps } from "./page.js";
 import { recall, remember } from "./settings.js";
 
 const HIDDEN = "guide-hidden";
+const NARROW = "(max-width: 900px)"; // as in design.css
 
 /**
  * @param {string} title
@@ -33,6 +34,7 @@ export function makeGuide(title, lead, cases) {
     button.setAttribute("aria-expanded", String(open));
     remember(HIDDEN, open ? null : "yes");
   }
-  show(recall(HIDDEN) === null);
+  aside.hidden = recall(HIDDEN) !== null || matchMedia(NARROW).matches; // there it would cover the work
+  button.setAttribute("aria-expanded", String(!aside.hidden));
   return { aside, button };
 }

@@ -5,6 +5,7 @@ import { day, empty, notice, pages, section } from "./manage_parts.js";
 import { element, field } from "./page.js";
 
 const SIZE = 30;
+const SUBJECT = "[a-z_]{1,40}/[0-9]{1,18}(/[0-9]{1,18})?";
 const MOST = 12; // entries of a list that are shown
 
 /** @param {HTMLElement} root */
@@ -14,7 +15,7 @@ export async function decisions(root) {
   const form = element(
     "form",
     { class: "row" },
-    field("Of what, such as cell/7, image/3, segmentation/12", { name: "subject", value: subject, pattern: "[a-z_]+/[0-9]+(/[0-9]+)?", maxlength: 60 }),
+    field("Of what, such as cell/7, image/3, segmentation/12", { name: "subject", value: subject, pattern: SUBJECT, title: "a word, a stroke and a number, such as cell/7", maxlength: 80 }),
     element("button", { class: "primary" }, "Show"),
     subject && element("a", { class: "button", href: "#" }, "The latest of all"),
   );
@@ -23,6 +24,7 @@ export async function decisions(root) {
     location.hash = String(new FormData(form).get("subject"));
   });
   root.append(form, said.line);
+  if (subject && !new RegExp(`^${SUBJECT}$`).test(subject)) return said.refuse(`There is nothing called “${subject}”. Write a word, a stroke and a number, such as cell/7.`);
   const nothing = empty(subject ? `Nothing has been decided about ${subject}.` : "Nothing has been decided yet.");
   const list = await pages({
     size: SIZE,

@@ -59,7 +59,7 @@ function choices({ key, choices }, value) {
 }
 
 /**
- * The configuration that the form says, on top of what it does not ask.
+ * The configuration that the form says, on top of what it does not ask. Throws Error where something is missing.
  * @param {Group[]} groups
  * @param {HTMLFormElement} form
  * @param {any} before
@@ -67,6 +67,7 @@ function choices({ key, choices }, value) {
 function read(groups, form, before) {
   const config = structuredClone(before);
   const fields = new FormData(form);
+  if (!fields.has("stages")) throw new Error("Without a stage there is no work: leave at least one on. To stop for a while, pause the campaign on its first page.");
   for (const { key, kind } of groups.flatMap((group) => group.fields)) {
     const steps = key.split(".");
     const last = /** @type {string} */ (steps.pop());
@@ -75,7 +76,8 @@ function read(groups, form, before) {
     if (kind === "choices") branch[last] = fields.getAll(key);
     else if (kind === "flag") branch[last] = fields.has(key);
     else if (kind === "text") branch[last] = text;
-    else branch[last] = text === "" ? null : Number(text);
+    else if (text === "") throw new Error(`${key}: a number is missing.`);
+    else branch[last] = Number(text);
   }
   return config;
 }

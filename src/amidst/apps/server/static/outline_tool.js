@@ -177,7 +177,7 @@ export class OutlineTool {
   /** @param {Part[]} parts */
   warn(parts) {
     const at = parts.map(({ points }) => firstCrossing(points)).find(Boolean);
-    if (at) this.screen.say(`The outline crosses itself at the red ring, ${at[0]}, ${at[1]}.`, "warning");
+    if (at) this.screen.say("The outline crosses itself at the red ring.", "warning");
   }
 
   // --- snapping -----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 // Source: section 2.4.3 of the thesis.
 
 import { CanvasView, outlined } from "./canvas_view.js";
+import { crowdGuide } from "./guide_outline.js";
 import { MaskLayer } from "./mask_layer.js";
 import { element, keycaps } from "./page.js";
 import { Painting } from "./painting.js";
@@ -76,8 +77,11 @@ class Crowd {
     this.sizeText = element("output", { class: "number hint" });
     this.lens = button("Magnifier", "m", () => this.magnify());
     this.none = button("None is left", "n", () => this.toggleNone());
-    desk.toolbar.append(subject(task.category), element("div", { class: "segments" }, ...Object.values(this.tools)), this.size, this.sizeText, this.lens, element("span", { class: "grow" }), this.none);
-    this.view = new CanvasView(desk, task.image, {
+    this.guide = crowdGuide(task.category.name);
+    desk.toolbar.append(subject(task.category), element("div", { class: "segments" }, ...Object.values(this.tools)), this.size, this.sizeText, this.lens, element("span", { class: "grow" }), this.guide.button, this.none);
+    const area = element("div", { class: "area" });
+    desk.root.append(element("div", { class: "beside" }, this.guide.aside, area));
+    this.view = new CanvasView({ ...desk, root: area }, task.image, {
       draw: (context, view) => this.draw(context, view),
       press: (place) => this.press(place),
       drag: (place) => this.go(place),

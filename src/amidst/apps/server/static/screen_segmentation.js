@@ -3,6 +3,7 @@
 
 import { CanvasView, outlined } from "./canvas_view.js";
 import { simplify } from "./geometry.js";
+import { outlineGuide } from "./guide_outline.js";
 import { MaskLayer } from "./mask_layer.js";
 import { OutlineTool, drawOutlines } from "./outline_tool.js";
 import { element, keycaps, openDialog } from "./page.js";
@@ -54,7 +55,12 @@ export const screen = {
   },
   body: (state) => (state.kind === "mask" ? { kind: "mask", parts: state.parts, off_target: state.offTarget } : { kind: state.kind }),
   reply: (receipt, desk) => (receipt.training ? (shown.get(desk)?.judge(receipt.training), true) : false),
-  refused: (rule, message, desk) => (rule === "off-target" ? (void confirmTarget(desk), true) : false),
+  refused(rule, _, desk) {
+    if (rule === "off-target") void confirmTarget(desk);
+    else if (rule === "self-crossing") desk.say("The outline crosses itself at the red ring: move a vertex there.", "error");
+    else return false;
+    return true;
+  },
 };
 
 /** @type {WeakMap<Desk, Segmentation>} */
@@ -96,8 +102,11 @@ class Segmentation {
     this.snap = this.button("Snap", "s", () => this.toggleSnap(), "Vertices go to borders that are near");
     this.lens = this.button("Magnifier", "m", () => this.magnify());
     this.others = OTHERS.map(({ kind, key, text, title }) => ({ kind, button: this.button(text, key, () => this.answer(kind), title) }));
+    this.guide = outlineGuide(task.category.name);
     this.addTools();
-    this.view = new CanvasView(desk, task.image, {
+    const area = element("div", { class: "area" });
+    desk.root.append(element("div", { class: "beside" }, this.guide.aside, area));
+    this.view = new CanvasView({ ...desk, root: area }, task.image, {
       draw: (context, view) => this.draw(context, view),
       press: (place) => this.errors || this.tool.press(place),
       drag: (place) => this.tool.drag(place),
@@ -126,9 +135,10 @@ class Segmentation {
       this.hole,
       this.snap,
       this.lens,
-      this.button("Suggest", "a", () => void this.assist(), "An outline at the cursor, made by the server"),
+      desk.assist ? this.button("Suggest", "a", () => void this.assist(), "An outline at the cursor, made by the server") : "",
       element("span", { class: "grow" }),
-      ...(training ? [] : this.others.map(({ button: one }) => one)),
+      this.guide.button,
+      training ? "" : element("div", { class: "answers-without" }, ...this.others.map(({ button: one }) => one)),
     );
     this.snap.setAttribute("aria-pressed", "true");
   }
@@ -150,7 +160,7 @@ class Segmentation {
       s: () => this.toggleSnap(),
       m: () => this.magnify(),
       z: () => this.lookAtTarget(),
-      a: () => void this.assist(),
+      ...(this.desk.assist ? { a: () => void this.assist() } : {}),
       ...(training ? {} : Object.fromEntries(OTHERS.map(({ kind, key }) => [key, () => this.answer(kind)]))),
     };
   }
@@ -209,6 +219,7 @@ class Segmentation {
   /** The server's suggestion at the cursor; again at the same place, its next one. */
   async assist() {
     const { cursor } = this.view;
+    if (!this.desk.assist) return;
     const same = this.suggested && this.suggested.cursor[0] === cursor[0] && this.suggested.cursor[1] === cursor[1];
     if (this.suggested && same) this.suggested.at = (this.suggested.at + 1) % this.suggested.masks.length;
     else {

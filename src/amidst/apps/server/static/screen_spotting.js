@@ -2,6 +2,7 @@
 // Source: section 2.4.2 and appendix A of the thesis; the prior blinks at 1.25 Hz until the first click.
 
 import { CanvasView, outlined } from "./canvas_view.js";
+import { crossesGuide } from "./guide_outline.js";
 import { subject } from "./subject.js";
 import { element, keycaps } from "./page.js";
 import { toScreen } from "./viewport.js";
@@ -55,8 +56,11 @@ class Spotting {
     this.none = element("button", { type: "button", onclick: () => this.toggleNone() }, "None here", keycaps("n"));
     this.more = element("button", { type: "button", onclick: () => this.toggleMore() }, `More than ${task.max_points}`, keycaps("t"));
     this.lens = element("button", { type: "button", onclick: () => this.magnify() }, "Magnifier", keycaps("m"));
-    desk.toolbar.append(subject(task.category), this.count, element("span", { class: "grow" }), this.lens, this.none, this.more);
-    this.view = new CanvasView(desk, task.image, {
+    this.guide = crossesGuide(task.category.name);
+    desk.toolbar.append(subject(task.category), this.count, element("span", { class: "grow" }), this.guide.button, this.lens, this.none, this.more);
+    const area = element("div", { class: "area" });
+    desk.root.append(element("div", { class: "beside" }, this.guide.aside, area));
+    this.view = new CanvasView({ ...desk, root: area }, task.image, {
       draw: (context, view) => this.draw(context, view),
       press: (place) => this.press(place),
       drag: (place) => this.drag(place),

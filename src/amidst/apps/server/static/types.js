@@ -60,7 +60,7 @@
  * @property {() => void} redo
  * @property {() => void} next after `reply` returned true
  * @property {(zoom: number) => void} zoomed for the record of how close the worker looked
- * @property {((points: Xy[], polygon: Xy[]) => Promise<Rle[]>)} assist masks suggested for clicks; [] where there is no assistance
+ * @property {((points: Xy[], polygon: Xy[]) => Promise<Rle[]>) | null} assist masks suggested for clicks; null where the server has no assistance
  */
 
 /**

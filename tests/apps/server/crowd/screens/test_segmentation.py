@@ -168,7 +168,7 @@ def test_an_outline_that_crosses_itself_is_told_and_not_taken(desk: Any) -> None
     page.keyboard.press("Enter")
     page.wait_for_selector(".said:has-text('crosses itself')")
     page.click("text=Submit")
-    page.wait_for_selector(".said.error:has-text('crosses itself')")
+    page.wait_for_selector(".said.error:has-text('crosses itself at the red ring')")
     page.visitor.expected.add("422")
 
 
@@ -259,6 +259,16 @@ def pixel_at(page: Any, desk: Any, x: float, y: float) -> list[int]:
         list(at),
     )
     return pixel
+
+
+def test_nothing_is_offered_that_the_server_cannot(desk: Any) -> None:
+    page = desk("segmentation")
+    desk.place(page, 0, 0)
+    page.keyboard.press("a")
+    page.keyboard.press("h")  # the keys work
+    page.wait_for_selector("button[aria-pressed=true]:has-text('Hole')")
+    assert page.locator("button:has-text('Suggest')").count() == 0
+    assert desk.site.answers("segmentation") == []
 
 
 def test_a_suggested_outline(open_site: Callable[..., Any], visit: Any, desk: Any) -> None:

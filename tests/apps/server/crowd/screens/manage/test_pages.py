@@ -173,3 +173,23 @@ def test_a_viewer_sees_the_overview_and_nothing_else(manager: Any, enter: Callab
     page = viewer.manage()
     assert page.locator("nav.tabs a").all_inner_texts() == ["Overview"]
     assert page.locator("text=Pause the campaign").count() == 0
+
+
+def test_settings_say_in_words_what_is_missing(manager: Any) -> None:
+    page = manager.manage("/settings")
+    before = manager.ask("/api/settings")
+    page.fill("input[name='labelling.workers']", "")
+    page.click("text=Save")
+    page.wait_for_selector(".banner.error:text-is('labelling.workers: a number is missing.')")
+    page.reload()
+    page.wait_for_selector(".ready")
+    for one in page.locator("input[name=stages]").all():
+        one.uncheck()
+    page.click("text=Save")
+    page.wait_for_selector(".banner.error:has-text('leave at least one on')")
+    assert manager.ask("/api/settings") == before
+
+
+def test_decisions_of_nothing_are_told_in_words(manager: Any) -> None:
+    page = manager.manage("/decisions#foo")
+    assert "There is nothing called “foo”" in text(page)
