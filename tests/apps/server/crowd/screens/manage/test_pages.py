@@ -121,7 +121,7 @@ def test_settings_come_from_the_server_and_it_says_what_does_not_fit(manager: An
     assert manager.ask("/api/settings")["captions"]["workers"] == 4
     for key, value, word in (
         ("verification.good_votes", "9", "there are 5 votes in all"),
-        ("captions.workers", "", "Expected `int`"),
+        ("captions.workers", "", "captions.workers: a number is missing"),
     ):
         page = manager.manage("/settings")
         page.fill(f"input[name='{key}']", value)
