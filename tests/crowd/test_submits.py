@@ -12,10 +12,11 @@ from sqlalchemy import func, select
 
 from amidst.crowd import engine
 from amidst.crowd.bodies import Client
+from amidst.crowd.config import CampaignConfig, LabellingConfig
 from amidst.crowd.results import Conflict, NoWork, Receipt, Ticket
 from amidst.crowd.schema import answer, orphan_answer, slot
 from amidst.crowd.store import Store
-from amidst.errors import AnswerError
+from amidst.errors import AnswerError, UnknownRecord, UsageError
 
 Play = Callable[..., Any]
 NOTHING: dict[str, Any] = {"panels": [{"super": "all", "present": False}]}
@@ -143,3 +144,41 @@ def test_forty_workers_at_once_fill_every_place_exactly_once(with_store: Play) -
         assert await engine.doctor(store) == []
 
     with_store(play)
+
+
+def test_a_late_answer_is_used_once_where_a_place_is_free_again(with_store: Play) -> None:
+    async def play(store: Store) -> None:
+        slow, quick, third = await begin(store, workers=3)
+        ticket = await engine.lease(store, slow, "labelling", 0)
+        assert isinstance(ticket, Ticket)
+        assert await engine.late_answers(store) == []
+        end = ticket.expires_at + 1
+        await engine.sweep(store, end)
+        other = await engine.lease(store, quick, "labelling", end)
+        assert isinstance(other, Ticket)
+        taken = await engine.submit(store, quick, other.id, other.token, "other", NOTHING, Client(), end)
+        assert isinstance(taken, Receipt)
+        late = await engine.submit(
+            store, slow, ticket.id, ticket.token, "late key", NOTHING, Client(ms_active=70), end
+        )
+        assert isinstance(late, Conflict)
+        assert late.orphan_id is not None
+        (listed,) = await engine.late_answers(store, slow)
+        assert (listed.id, listed.stage, listed.body) == (late.orphan_id, "labelling", NOTHING)
+        assert (listed.answer, listed.free) == (None, 0)
+        with pytest.raises(UsageError, match="no place is free"):
+            await engine.use_late(store, late.orphan_id, end)
+        with pytest.raises(UnknownRecord):
+            await engine.use_late(store, 999, end)
+        await engine.void(store, quick, None, "", "", end)
+        assert (await engine.late_answers(store))[0].free == 1
+        receipts = await asyncio.gather(*(engine.use_late(store, late.orphan_id, end) for _ in range(5)))
+        assert sorted(receipt.replayed for receipt in receipts) == [False] + [True] * 4
+        (listed,) = await engine.late_answers(store, slow)
+        assert (listed.answer, listed.free) == (receipts[0].answer_id, 0)
+        again = await engine.submit(store, slow, ticket.id, ticket.token, "late key", NOTHING, Client(), end)
+        assert again == Receipt(answer_id=receipts[0].answer_id, replayed=True)
+        assert isinstance(await engine.lease(store, third, "labelling", end), NoWork)
+        assert await engine.doctor(store) == []
+
+    with_store(play, CampaignConfig(labelling=LabellingConfig(workers=1)))

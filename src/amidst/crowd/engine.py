@@ -28,6 +28,8 @@ from amidst.crowd.export import Export
 from amidst.crowd.export import export as read_export
 from amidst.crowd.faults import Fault
 from amidst.crowd.golds import DecidedMask, GoldRecord
+from amidst.crowd.late import LateAnswer
+from amidst.crowd.late import late_answers as read_late_answers
 from amidst.crowd.outlook import Outlook
 from amidst.crowd.outlook import outlook as read_outlook
 from amidst.crowd.portfolio import ShownAnswer
@@ -189,6 +191,18 @@ async def submit(
     return await store.write(
         lambda c: submits.submit(c, worker_id, ticket_id, token, idem_key, raw, client, now)
     )
+
+
+async def late_answers(
+    store: Store, worker_id: int | None = None, *, before: int = LATEST, limit: int = 100
+) -> list[LateAnswer]:
+    """Answers that came too late, newest first, of one worker or of all."""
+    return await store.read(lambda c: read_late_answers(c, worker_id, before, limit))
+
+
+async def use_late(store: Store, orphan_id: int, now: int) -> Receipt:
+    """Makes a late answer count where a place is free again; once."""
+    return await store.write(lambda c: submits.use_late(c, orphan_id, now))
 
 
 async def heartbeat(store: Store, worker_id: int, ticket_id: int, token: str, now: int) -> int | Conflict:

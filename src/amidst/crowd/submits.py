@@ -4,7 +4,8 @@
     same key, other body     conflict, nothing stored
     ticket held              the answer, its slots and all that follows, in one transaction
     ticket expired           the same for the slots that nobody has taken since
-    ticket gone              conflict; the body is kept as an orphan and credited to the worker
+    ticket gone              conflict; the body is kept as an orphan and credited to the worker, and a manager
+                             may use it where a place is free again (`use_late`)
 
 A grid whose gate is not met stays held; the answer is kept, its votes are not used.
 """
@@ -26,7 +27,7 @@ from amidst.crowd.results import Conflict, Receipt
 from amidst.crowd.schema import answer, gold_result, orphan_answer, ticket
 from amidst.crowd.stages import WORK
 from amidst.crowd.validation import parse_body
-from amidst.errors import AnswerError
+from amidst.errors import AnswerError, UnknownRecord, UsageError
 
 MAX_KEY = 200
 
@@ -69,6 +70,36 @@ def submit(
     judgement = WORK[row.stage].judge(turn, plan, parsed)
     kept = {**envelope, "ms_active": client.ms_active}
     return _store(turn, row, plan, parsed, judgement, kept)
+
+
+def use_late(connection: Connection, orphan_id: int, now: int) -> Receipt:
+    """Makes an orphan the answer that it would have been, where a place of its ticket is free again. Repeated
+    it gives the same receipt. Raises UnknownRecord, UsageError where it cannot be used, AnswerError for a
+    body that breaks a rule.
+    """
+    late = connection.execute(select(orphan_answer).where(orphan_answer.c.id == orphan_id)).first()
+    if late is None:
+        raise UnknownRecord(f"there is no late answer {orphan_id}")
+    campaign, worker = read_both(connection, late.worker_id)
+    row = own_ticket(connection, late.worker_id, late.ticket_id)
+    envelope = {name: value for name, value in late._mapping.items() if name != "id"}
+    repeated = _repeated(connection, row, envelope)
+    if isinstance(repeated, Receipt):
+        return repeated
+    if row.state not in ("expired", "released"):
+        raise UsageError(
+            f"its ticket is {row.state.replace('_', ' ')}; a late answer needs one that has ended"
+        )
+    if not units.retake(connection, row.id, late.worker_id):
+        raise UsageError("no place is free for it: others have judged the same since")
+    turn = Turn(connection, campaign, worker, now)
+    plan = msgspec.json.decode(row.plan_json, type=Plan)
+    parsed = parse_body(row.stage, late.body_json.encode())
+    judgement = WORK[row.stage].judge(turn, plan, parsed)
+    if judgement.status != "accepted":
+        raise UsageError("it misses too many of the known items of its grid")
+    client = msgspec.json.decode(late.client_json, type=Client)
+    return _store(turn, row, plan, parsed, judgement, {**envelope, "ms_active": client.ms_active})
 
 
 def _still_open(connection: Connection, row: Row[Any]) -> bool:

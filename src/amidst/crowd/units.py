@@ -145,16 +145,16 @@ def take(connection: Connection, units: Sequence[int], worker_id: int, ticket_id
 
 
 def retake(connection: Connection, ticket_id: int, worker_id: int) -> list[int]:
-    """Leases the expired slots of a ticket again where their places are free; the units."""
-    expired = connection.execute(
+    """Leases the slots of a ticket that has ended again where their places are free; the units."""
+    ended = connection.execute(
         select(slot.c.id, slot.c.unit_id)
-        .where(slot.c.ticket_id == ticket_id, slot.c.state == "expired")
+        .where(slot.c.ticket_id == ticket_id, slot.c.state.in_(("expired", "released")))
         .order_by(slot.c.unit_id)
     ).all()
     own = slot.alias("own")
     live = text("own.state IN ('leased', 'submitted')")
     got = []
-    for slot_id, unit_id in expired:
+    for slot_id, unit_id in ended:
         twice = exists().where(own.c.unit_id == unit_id, own.c.worker_id == worker_id, live)
         free = (
             update(unit)

@@ -14,6 +14,7 @@ from amidst.apps.cli import (
     crowd_content,
     crowd_database,
     crowd_demo,
+    crowd_late,
     crowd_quality,
     crowd_simulate,
 )
@@ -241,6 +242,7 @@ def doctor(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = 
 
 app.command("add")(crowd_content.add)
 app.command("quality")(crowd_quality.quality)
+app.command("late")(crowd_late.late)
 app.command("votes")(crowd_content.votes)
 app.command("backup")(crowd_database.backup)
 app.command("restore")(crowd_database.restore)

@@ -158,3 +158,27 @@ def test_a_note_stays_where_none_is_sent_and_goes_where_an_empty_one_is(site: An
     assert change(note=" draws well ") == "draws well"
     assert change() == "draws well"
     assert change(note="  ") == ""
+
+
+def test_a_late_answer_is_listed_and_used_once_by_a_manager(open_site: Callable[..., Any]) -> None:
+    site = open_site()
+    account = site.come("slow")
+    ticket = site.lease("slow")
+    released = site.post("slow", f"/api/tickets/{ticket['id']}/release", {"token": ticket["token"]})
+    assert released.status_code == 200
+    late = site.submit("slow", ticket).json()["orphan_id"]
+    (listed,) = site.get("manager", f"/api/workers/{account}/late").json()
+    assert (listed["id"], listed["stage"], listed["answer"], listed["free"]) == (late, "labelling", None, 1)
+    assert site.post("slow", f"/api/late/{late}/use").status_code == 403
+    assert site.post("manager", "/api/late/999999/use").status_code == 404
+    first = site.post("manager", f"/api/late/{late}/use")
+    assert (first.status_code, first.json()["replayed"]) == (200, False)
+    assert site.post("manager", f"/api/late/{late}/use").json()["replayed"] is True
+    (listed,) = site.get("manager", f"/api/workers/{account}/late").json()
+    assert (listed["answer"], listed["free"]) == (first.json()["answer_id"], 0)
+    assert site.get("manager", f"/api/workers/{account}").json()["worker"]["answers"] == 1
+    second = site.lease("slow")  # who still holds a ticket answers it: what another window sent cannot count
+    site.post("slow", f"/api/tickets/{second['id']}/resume")
+    held = site.submit("slow", second, key="key-00000002").json()["orphan_id"]
+    refused = site.post("manager", f"/api/late/{held}/use")
+    assert (refused.status_code, "its ticket is leased" in refused.text) == (409, True)

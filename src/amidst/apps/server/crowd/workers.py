@@ -3,6 +3,8 @@
 GET  /api/workers?sort=&descending=&search=&flagged=&offset=&limit=    the table, a page of it
 GET  /api/workers/{worker}                                  one of its rows
 GET  /api/workers/{worker}/answers?stage=&before=&limit=    the work, with links to its pictures
+GET  /api/workers/{worker}/late?before=&limit=              answers that came too late
+POST /api/late/{late}/use                                   makes one count, where a place is free again
 POST /api/workers/{worker}/state {state}                    active, paused, banned
 GET  /api/quality                                           the figures of Fig. 2.4, whom to void
 """
@@ -28,6 +30,7 @@ from amidst.crowd.config import Stage
 from amidst.crowd.quality import RejectionLine
 from amidst.crowd.roster import Roster, RosterRow
 from amidst.crowd.store import Store
+from amidst.errors import UnknownRecord, UsageError
 
 SHOWN_S = 30.0  # how long the table is shown before it is counted again
 Column = Literal[
@@ -76,6 +79,8 @@ class WorkerRoutes:
         routes.add("GET", "/api/workers", self.workers, MANAGERS, queries=table)
         routes.add("GET", one, self.worker, MANAGERS)
         routes.add("GET", f"{one}/answers", self.answers, MANAGERS, queries=("stage", "before", "limit"))
+        routes.add("GET", f"{one}/late", self.late, MANAGERS, queries=("before", "limit"))
+        routes.add("POST", "/api/late/{late}/use", self.use_late, MANAGERS)
         routes.add("POST", f"{one}/state", self.change_state, MANAGERS, StateBody)
         routes.add("GET", "/api/quality", self.quality, MANAGERS)
         return routes.router
@@ -125,6 +130,24 @@ class WorkerRoutes:
         found = await engine.answers_of(self._store, worker, now, stage=stage, before=before, limit=limit)
         ids = [image.id for one in found for image in images_of(one.task)]
         return reply({"answers": found, "media": await self._pictures.of_page(ids, request)})
+
+    async def late(self, worker: Id, before: Before = engine.LATEST, limit: Limit = 50) -> Response:
+        """A worker's answers that came too late, newest first, and whether a place is free for each."""
+        return reply(await engine.late_answers(self._store, worker, before=before, limit=limit))
+
+    async def use_late(self, request: Request, late: Id) -> Response:
+        """Make a late answer count; 409 says why it cannot."""
+        who = session_of(request).account
+        try:
+            receipt = await engine.use_late(self._store, late, self._clock())
+        except UnknownRecord:
+            raise
+        except UsageError as error:
+            raise Refusal(409, str(error)) from None
+        self.roster.forget()
+        details = {"answer": receipt.answer_id, "repeated": receipt.replayed}
+        await self._store.write(lambda c: self._accounts.note(c, who, "late.use", str(late), details))
+        return reply(receipt)
 
     async def quality(self) -> Response:
         """Who agrees with whom, who falls below the line, whose masks are discarded too often."""

@@ -15,7 +15,7 @@ export async function worker(root) {
     return;
   }
   const found = await ask("GET", `/api/workers/${id}`);
-  root.append(...about(found), stages(found.worker), await work(id));
+  root.append(...about(found), stages(found.worker), ...(found.worker.late > 0 ? [await late(id)] : []), await work(id));
 }
 
 /** @param {any} found */
@@ -73,6 +73,54 @@ function stages(one) {
       rows,
     ),
   );
+}
+
+/** Answers that came after their place was gone. @param {number} id */
+async function late(id) {
+  const said = notice();
+  const place = element("div", {});
+  /** @param {any} row */
+  async function use(row) {
+    try {
+      await ask("POST", `/api/late/${row.id}/use`);
+      said.say(`Late answer ${row.id} counts now.`);
+      await show();
+    } catch (error) {
+      said.refuse(error);
+    }
+  }
+  /** @param {any} row */
+  function choose(row) {
+    if (row.answer !== null) return badge(`used as answer ${row.answer}`);
+    if (row.free === 0) return element("span", { class: "hint" }, "no place is free");
+    return element("button", { type: "button", onclick: () => use(row) }, "Use");
+  }
+  async function show() {
+    const list = await pages({
+      size: SIZE,
+      nothing: empty("No late answer."),
+      more: "Show earlier late answers",
+      fetch: async (last) => {
+        const query = new URLSearchParams({ limit: String(SIZE) });
+        if (last) query.set("before", last.id);
+        return /** @type {any[]} */ (await ask("GET", `/api/workers/${id}/late?${query}`));
+      },
+      show: (rows) =>
+        table(
+          "Late answers",
+          [
+            { title: "Came", value: (row) => day(row.created_at) },
+            { title: "Stage", value: (row) => stageName(row.stage) },
+            { title: "Answer", value: (row) => element("details", {}, element("summary", {}, "show"), element("pre", {}, JSON.stringify(row.body, null, 1))) },
+            { title: "", value: choose },
+          ],
+          rows,
+        ),
+    });
+    place.replaceChildren(list);
+  }
+  await show();
+  return section("Too late", element("p", { class: "hint" }, "Sent after the ticket had ended and others had its place. One can be used where a place is free again."), said.line, place);
 }
 
 /** @param {number} id */
