@@ -45,6 +45,7 @@ _CLOSINGS = (
 _SIZES = ((40, "tiny"), (90, "small"), (170, "fairly large"), (10_000, "huge"))
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _MOST_GROUPS = 4
+_SHOWN, _NOT_SHOWN = (4.2, 4.9), (1.0, 2.8)  # what most think of a category, by whether pictures show it
 
 
 def describe(
@@ -72,11 +73,16 @@ def score(
     attention: float,  # noqa: ARG001 - opinions do not tire
     rng: Rng,
 ) -> BallotBody:
-    """A score of 1 to 5 per candidate: what most think of it, give or take one's own taste."""
+    """A score of 1 to 5 per candidate: what most think of it, give or take one's own taste; more for what the
+    world's photographs show.
+    """
+    shown = {category.name for category in world_categories()}
     scores = []
     for candidate in task.candidates:
-        common = np.random.default_rng([candidate.id % 2**32, 17]).uniform(1.5, 4.5)
-        own = common + 0.2 * np.sin(worker.index) + rng.normal(0, 0.8)
+        common = np.random.default_rng([candidate.id % 2**32, 17]).uniform(
+            *(_SHOWN if candidate.name in shown else _NOT_SHOWN)
+        )
+        own = common + 0.2 * np.sin(worker.index) + rng.normal(0, 0.6)
         scores.append(Score(candidate=candidate.id, score=int(np.clip(round(own), 1, 5))))
     return BallotBody(scores=tuple(scores))
 

@@ -30,6 +30,7 @@ from amidst.apps.cli.crowd_campaigns import read_categories
 from amidst.apps.cli.crowd_client import Client, Reply
 from amidst.apps.cli.root import run
 from amidst.coco.dataset import CocoDataset
+from amidst.crowd.config import STAGES
 from amidst.crowd.plans import Plan
 from amidst.crowd.schema import ticket
 from amidst.crowd.store import open_store
@@ -270,7 +271,7 @@ def test_serve_refuses_a_port_that_is_taken(campaign: Path, capsys: Any) -> None
 
 # --- simulate
 
-SIMULATE = ["crowd", "simulate", "--images", "2", "--workers", "8", "--seed", "5", "--json"]
+SIMULATE = ["crowd", "simulate", "--images", "3", "--workers", "8", "--seed", "12", "--json"]
 
 
 def test_too_few_workers_are_refused(capsys: Any) -> None:
@@ -305,7 +306,14 @@ def test_simulated_workers_go_through_every_stage(
     simulated: tuple[Path, dict[str, Any]], capsys: Any
 ) -> None:
     folder, found = simulated
-    assert set(found["answers"]) >= {"labelling", "spotting", "segmentation", "training", "verification"}
+    assert set(found["answers"]) == set(STAGES)
+    assert min(found["answers"].values()) > 0
+    assert (found["categories"]["precision"], found["categories"]["recall"]) == (1.0, 1.0)
+    assert (found["filter"]["precision"], found["filter"]["recall"]) == (1.0, 1.0)  # the one iconic picture
+    assert (found["filter"]["true"], found["images"]) == (1, 2)
+    assert (found["captions"]["sentences"], found["captions"]["complete"]) == (10, 1.0)
+    assert 8 <= found["captions"]["mean_words"] <= 60
+    assert any(one.iscrowd for one in CocoDataset.load(folder / "one.json").annotations)
     assert found["per_class"]["recall"] >= 0.8
     assert found["per_class"]["precision"] >= 0.8
     assert found["per_class"]["mean_iou"] >= 0.8

@@ -93,6 +93,10 @@ class Seat:
     closed_until: dict[Stage, int] = field(default_factory=dict)
     idle: bool = False
 
+    def begin(self, stages: Sequence[Stage]) -> None:
+        """Other stages from now on."""
+        self.stages, self.closed_until, self.idle, self.work = stages, {}, False, None
+
 
 @dataclass
 class Tally:
@@ -121,18 +125,23 @@ class Driver:
         eyes: Eyes,
         seed: int,
         report: Callable[[Tally], None],
+        tally: Tally,
     ) -> None:
         self._client, self._clock, self._sweep = client, clock, sweep
         self._seats, self._eyes, self._seed, self._report = seats, eyes, seed, report
         self._queue: list[tuple[int, int]] = []
         self._quiet: dict[Stage, int] = {}
-        self._begin, self._next_sweep = clock.now, clock.now + SWEEP
-        self.tally = Tally()
+        self.tally = tally
+        self._begin = clock.now - round(tally.elapsed_s * MICRO)
+        self._next_sweep = clock.now + SWEEP
 
     def run(self) -> Tally:
-        """Work until nobody finds anything, no ticket is out, and no waiting gate opens anything more."""
+        """Work until nobody finds anything, no ticket is out, and no waiting gate opens anything more.
+
+        tally: what happened before, added to.
+        """
         for index in range(len(self._seats)):
-            heapq.heappush(self._queue, (self._begin + index * MICRO // 10, index))
+            heapq.heappush(self._queue, (self._clock.now + index * MICRO // 10, index))
         jumps = 0
         while True:
             before = sum(self.tally.answers.values())

@@ -10,25 +10,19 @@ import typer
 
 from amidst.apps.cli.console import duration, print_json, print_table, say
 from amidst.apps.cli.crowd_campaigns import campaign_folder
+from amidst.apps.cli.crowd_collection import score_captions, score_filter, score_vote
 from amidst.apps.cli.crowd_driver import Tally
-from amidst.apps.cli.crowd_simulation import Simulation
+from amidst.apps.cli.crowd_simulation import Finished, Simulation
 from amidst.apps.cli.progress import step
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.records import Category
 from amidst.config import override
-from amidst.crowd.config import CampaignConfig, Stage
+from amidst.crowd.config import CampaignConfig, VotesConfig
 from amidst.crowd.simulated_workers import CrowdModel
 from amidst.crowd.world import World
 from amidst.crowd.world_score import WorldScore, score_against_world
+from amidst.crowd.world_shapes import world_categories
 
-STAGES: tuple[Stage, ...] = (
-    "labelling",
-    "spotting",
-    "segmentation",
-    "training",
-    "verification",
-    "crowd_regions",
-)
 SMALL = 16**2  # pixels; objects below are not asked for
 
 
@@ -67,33 +61,44 @@ def simulate(
 
       amidst crowd simulate --crowd spam=0.2 --set labelling.workers=5
     """
-    config = override(CampaignConfig(name=f"simulation {seed}", stages=STAGES), settings or [])
+    config = override(_campaign(seed), settings or [])
     crowd = override(CrowdModel(), model or [])
     with campaign_folder(folder) as place:
         with step("photographs", images) as progress:
             simulation = Simulation.make(seed, images, workers, config, crowd, place, progress.update)
         simulation.create()
         with step("answers") as progress:
-            dataset, tally = simulation.run(lambda t: progress.update(t.answers.total(), note=_time(t)))
+            finished = simulation.run(lambda t: progress.update(t.answers.total(), note=_time(t)))
     if output is not None:
-        dataset.save(output)
-    found = report(simulation.world, dataset, tally)
+        finished.dataset.save(output)
+    found = report(simulation.world, finished, config)
     if as_json:
         print_json(found)
         return
     _show(found)
     if output is not None:
-        say(f"{len(dataset.annotations):,} annotations written to {output}")
+        say(f"{len(finished.dataset.annotations):,} annotations written to {output}")
 
 
-def report(world: World, dataset: CocoDataset, tally: Tally) -> dict[str, Any]:
+def _campaign(seed: int) -> CampaignConfig:
+    """All nine stages; as many categories are chosen as the world has."""
+    return CampaignConfig(
+        name=f"simulation {seed}", category_votes=VotesConfig(target=len(world_categories()))
+    )
+
+
+def report(world: World, finished: Finished, config: CampaignConfig) -> dict[str, Any]:
     """Scores against the truth and what the work was; objects of at least 16 x 16 pixels are asked for."""
+    dataset, tally = finished.dataset, finished.tally
     by_class = score_against_world(world, dataset, least_area=SMALL)
     return {
         "images": len(dataset.images),
         "annotations": len(dataset.annotations),
         "per_class": by_class.to_builtins(),
         "class_agnostic": _agnostic(world, dataset).to_builtins(),
+        "categories": score_vote(world, finished.taken),
+        "filter": score_filter(world, dataset),
+        "captions": score_captions(finished.captions, len(dataset.images), config.captions.workers),
         "answers": dict(sorted(tally.answers.items())),
         "hours": {stage: round(ms / 3.6e6, 2) for stage, ms in sorted(tally.milliseconds.items())},
         "abandoned": tally.left,
@@ -123,6 +128,11 @@ def _show(found: dict[str, Any]) -> None:
         figures = [_ratio(score[part]) for part in ("recall", "precision", "mean_iou")]
         rows.append((name, *figures, f"{score['objects']:,}", f"{score['instances']:,}"))
     print_table("against the truth", columns, rows, right=columns[1:])
+    before = [
+        (name, _ratio(found[name]["recall"]), _ratio(found[name]["precision"]), f"{found[name]['found']:,}")
+        for name in ("categories", "filter")
+    ]
+    print_table("chosen and removed", ("", "recall", "precision", "number"), before, right=columns[1:])
     stages = [
         (stage, f"{number:,}", f"{found['hours'][stage]:,.1f}") for stage, number in found["answers"].items()
     ]

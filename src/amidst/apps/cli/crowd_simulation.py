@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -21,6 +21,7 @@ from PIL import Image as PillowImage
 from amidst.apps.cli import crowd_campaigns
 from amidst.apps.cli.crowd_campaigns import Place, opened
 from amidst.apps.cli.crowd_client import Client, Reply
+from amidst.apps.cli.crowd_collection import KNOWN_IMAGES, chosen_categories, iconic_images, proposals
 from amidst.apps.cli.crowd_driver import ORDER, Clock, Driver, Seat, Tally
 from amidst.apps.server.accounts import AccountsConfig
 from amidst.apps.server.background import Background, background
@@ -31,12 +32,12 @@ from amidst.apps.server.media_links import MediaLinks, Picture
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import write_atomically
 from amidst.crowd import engine
-from amidst.crowd.campaigns import NewCategory
-from amidst.crowd.config import CampaignConfig
+from amidst.crowd.config import CampaignConfig, Stage
 from amidst.crowd.simulated_workers import CrowdModel, SimulatedWorker, make_workers
 from amidst.crowd.store import Store
 from amidst.crowd.world import TrueObject, World, WorldImage, generate_world, render
 from amidst.crowd.world_scenes import WorldConfig
+from amidst.curation.release import Caption
 from amidst.errors import FindingError, UsageError
 
 BEGIN = 1_400_000_000 * MICRO  # the simulated campaign begins on 13 May 2014
@@ -62,7 +63,19 @@ YEAR_H = 365 * 24.0
 # The clock jumps over pauses of a day, after which a session of a day would be over for everybody.
 LONG_SESSIONS = AccountsConfig(session_h=YEAR_H, session_limit_h=YEAR_H)
 
+COLLECTING: tuple[Stage, ...] = ("image_filter", "category_votes")  # before anything is labelled
+
 Golds = Sequence[tuple[WorldImage, Sequence[TrueObject]]]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A campaign that has ended. taken: the names of the categories that were chosen."""
+
+    dataset: CocoDataset
+    tally: Tally
+    taken: tuple[str, ...]
+    captions: Sequence[Caption]
 
 
 @dataclass
@@ -73,12 +86,14 @@ class Simulation:
     world: World
     gold_world: World
     golds: Golds
+    iconic: Sequence[WorldImage]
     people: Sequence[tuple[SimulatedWorker, str]]
     config: CampaignConfig
     place: Place
     clock: Clock = field(default_factory=lambda: Clock(BEGIN))
     images: dict[str, WorldImage] = field(default_factory=dict)
     gold_ids: list[int] = field(default_factory=list)
+    iconic_ids: list[int] = field(default_factory=list)
     store: Store | None = None
     links: MediaLinks | None = None
 
@@ -95,13 +110,14 @@ class Simulation:
     ) -> Simulation:
         """The world, its photographs in the campaign's folder, and who will work."""
         experts = max(1, round(workers * EXPERTS_SHARE))
-        needed = max(config.labelling.workers, config.spotting.workers)
+        needed = max(config.labelling.workers, config.spotting.workers, config.captions.workers)
         if workers + experts < needed:
             raise UsageError(
                 f"--workers {workers}: an image needs {needed} different ones, an expert among them"
             )
         world = generate_world(seed, images)
         gold_world, golds = choose_golds(seed + GOLD_SEED)
+        iconic_world, iconic = iconic_images(seed + GOLD_SEED)
         people = [
             *((one, "expert") for one in make_workers(seed + 1, experts, world.categories, EXPERTS)),
             *((one, "worker") for one in make_workers(seed, workers, world.categories, crowd)),
@@ -113,40 +129,85 @@ class Simulation:
             _write(
                 place.folder / "known" / f"known_{image.record.id:06d}.jpg", gold_world, image.record.id - 1
             )
-        return cls(seed, world, gold_world, golds, people, config, place)
+        for image in iconic:
+            name = f"known_iconic_{image.record.id:06d}.jpg"
+            _write(place.folder / "known" / name, iconic_world, image.record.id - 1)
+        return cls(seed, world, gold_world, golds, iconic, people, config, place)
 
     def create(self) -> None:
-        """The campaign with its images and known images."""
+        """The campaign with its images and known images; without categories where they are voted on."""
         media, folder = self.place.media, self.place.folder
         taken = crowd_campaigns.take_in(folder / "world", media)
         known = crowd_campaigns.take_in(folder / "known", media)
-        categories = [
-            NewCategory(id=one.id, name=one.name, supercategory=one.supercategory or "thing")
-            for one in self.world.categories
-        ]
+        voted = "category_votes" in self.config.stages
+        categories = (
+            [] if voted else chosen_categories(self.world, [one.name for one in self.world.categories])
+        )
         secret = hashlib.sha256(f"simulation {self.seed}".encode()).hexdigest()
         ids = crowd_campaigns.create(
-            self.place, self.config, categories, taken, known, at=self.clock(), secret=secret
+            self.place,
+            self.config,
+            categories,
+            taken,
+            known,
+            at=self.clock(),
+            secret=secret,
+            filtered="image_filter" in self.config.stages,
         )
-        true = (*self.world.images, *(image for image, _ in self.golds))
+        true = (*self.world.images, *(image for image, _ in self.golds), *self.iconic)
         contents = [one.sha256 or "" for one in (*taken, *known)]
         self.images = dict(zip(contents, true, strict=True))
-        self.gold_ids = ids[len(taken) :]
+        known_ids = ids[len(taken) :]
+        self.gold_ids, self.iconic_ids = known_ids[: len(self.golds)], known_ids[len(self.golds) :]
 
-    def run(self, report: Callable[[Tally], None]) -> tuple[CocoDataset, Tally]:
-        """Serve the campaign and let everyone work: the release, and what the work was."""
+    def run(self, report: Callable[[Tally], None]) -> Finished:
+        """Serve the campaign and let everyone work: first the vote and the filter, then what they chose."""
         with background(self._opening) as server:
             client = Client(*server.address)
             owner = self._enter(client, self._first_link(server), "owner")
-            self._vouch(client, owner)
-            seats = self._seats(client, owner)
-            driver = Driver(
-                client, self.clock, lambda: self._sweep(server), seats, self._see, self.seed, report
-            )
-            tally = driver.run()
+            self._vouch_for_images(client, owner)
+            if "category_votes" in self.config.stages:
+                candidates = proposals(self.world)
+                server.call(engine.add_candidates(self._open(), candidates, self.clock()))
+            seats, tally = self._seats(client, owner), Tally()
+            taken: tuple[str, ...] = tuple(one.name for one in self.world.categories)
+            for first in (True, False):
+                for seat in seats:
+                    seat.begin([stage for stage in self._stages() if (stage in COLLECTING) == first])
+                if seats[0].stages:
+                    Driver(
+                        client,
+                        self.clock,
+                        lambda: self._sweep(server),
+                        seats,
+                        self._see,
+                        self.seed,
+                        report,
+                        tally,
+                    ).run()
+                if first:
+                    taken = self._choose(server) or taken
+                    self._vouch(client, owner, taken)
             made = client.call("GET", "/api/export", owner)
+            captions = server.call(engine.export(self._open())).captions
             client.close()
-            return CocoDataset.from_json(made.content), tally
+            return Finished(CocoDataset.from_json(made.content), tally, taken, captions)
+
+    def _choose(self, server: Background) -> tuple[str, ...]:
+        """Makes the categories that the voters have chosen; none where nobody was to vote.
+
+        Raises FindingError if a vote is missing.
+        """
+        if "category_votes" not in self.config.stages:
+            return ()
+        _, outcome = server.call(engine.ballot(self._open()))
+        if not outcome.complete:
+            raise FindingError("not everybody has voted on the categories")
+        server.call(engine.add_categories(self._open(), chosen_categories(self.world, outcome.taken)))
+        return outcome.taken
+
+    def _stages(self) -> list[Stage]:
+        return [stage for stage in ORDER if stage in self.config.stages]
 
     def _see(self, media: Mapping[str, Picture]) -> dict[int, WorldImage]:
         """What a person sees at these links, told by the key under which they were made."""
@@ -175,10 +236,17 @@ class Simulation:
         assert link is not None
         return link
 
-    def _vouch(self, client: Client, owner: str) -> None:
-        """The owner vouches for the known masks."""
+    def _vouch_for_images(self, client: Client, owner: str) -> None:
+        """The owner says which of the known photographs are iconic or broken, and which are not."""
+        for ids, iconic in ((self.iconic_ids, True), (self.gold_ids[:KNOWN_IMAGES], False)):
+            for image_id in ids:
+                self._call(client, "/api/golds/images", owner, {"image": image_id, "iconic": iconic})
+
+    def _vouch(self, client: Client, owner: str, taken: Collection[str]) -> None:
+        """The owner vouches for the known masks of the chosen categories."""
+        chosen = {one.id for one in self.world.categories if one.name in taken}
         for image_id, (_, things) in zip(self.gold_ids, self.golds, strict=True):
-            for thing in things:
+            for thing in (one for one in things if one.category_id in chosen):
                 body = {"image": image_id, "category": thing.category_id, "mask": thing.mask}
                 self._call(client, "/api/golds/masks", owner, body)
 
@@ -188,10 +256,8 @@ class Simulation:
         for role, number in Counter(role for _, role in self.people).items():
             made = self._call(client, "/api/invitations", owner, {"role": role, "uses": number}).json()
             links[role] = made["token"]
-        stages = [stage for stage in ORDER if stage in self.config.stages]
         return [
-            Seat(worker, self._enter(client, links[role], worker.name), stages)
-            for worker, role in self.people
+            Seat(worker, self._enter(client, links[role], worker.name), []) for worker, role in self.people
         ]
 
     def _enter(self, client: Client, link: str, name: str) -> str:
