@@ -335,7 +335,7 @@ def test_known_items_look_like_all_others(simulated: tuple[Path, dict[str, Any]]
     places: dict[bool, list[int]] = {True: [], False: []}
     plans = plans_of(folder / "campaign")
     for action, content in Recording.seen:
-        for word in (b"gold", b"known", b"spoil", b"secret", b"plan"):
+        for word in (b"gold", b"known", b"spoil", b"secret", b'"plan'):  # an airplane is a candidate
             assert word not in content
         if action == "submit":
             assert set(json.loads(content)) <= {"answer_id", "status", "tries_left", "training", "replayed"}
