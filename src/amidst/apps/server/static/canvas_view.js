@@ -54,7 +54,8 @@ export class CanvasView {
     this.held = "none";
     /** @type {Xy} */
     this.last = [0, 0];
-    this.fitted = false;
+    /** Whether the worker has chosen what to look at; until then all is shown, also in another size. */
+    this.looked = false;
     desk.root.append(this.canvas);
     this.listen();
     this.observer = new ResizeObserver(() => this.resize());
@@ -147,8 +148,7 @@ export class CanvasView {
     this.size = { width, height };
     this.canvas.width = Math.round(width * devicePixelRatio);
     this.canvas.height = Math.round(height * devicePixelRatio);
-    if (!this.fitted) this.view = fit(this.image, this.size);
-    this.fitted = true;
+    if (!this.looked) this.view = fit(this.image, this.size);
     this.publish();
     this.paint();
   }
@@ -157,6 +157,7 @@ export class CanvasView {
 
   /** @param {Viewport} view */
   look(view) {
+    this.looked = true;
     this.view = view;
     this.publish();
     this.desk.zoomed(view.scale);

@@ -6,7 +6,7 @@ import { drawnExamples } from "./mask_examples.js";
 /** @param {string} name of the category */
 export function outlineGuide(name) {
   const [good, coarse, part, wrong] = drawnExamples();
-  return makeGuide(`Outline the ${name} at the ring`, "Draw this one alone, all that can be seen of it. If it already has an outline, or is not there, choose one of the answers on the right instead.", [
+  return makeGuide(`Outline the ${name} at the ring`, "Draw this one alone, all that can be seen of it. If it already has an outline, or is not there, choose one of the answers in the bar above instead.", [
     { name: "Good", what: "The line follows the edge, and everything that can be seen of it is inside.", pictures: [good] },
     { name: "Too coarse", what: "Corners are cut off, or the line lies beside the edge. Put vertices closer where it bends.", pictures: [coarse] },
     { name: "Incomplete", what: "A part that can be seen is missing. If something in front divides it, draw each part.", pictures: [part] },

@@ -78,6 +78,7 @@ class Crowd {
     this.lens = button("Magnifier", "m", () => this.magnify());
     this.none = button("None is left", "n", () => this.toggleNone());
     this.guide = crowdGuide(task.category.name);
+    desk.say(`Paint every ${task.category.name} that has no outline.`); // also where the guide is put away
     desk.toolbar.append(subject(task.category), element("div", { class: "segments" }, ...Object.values(this.tools)), this.size, this.sizeText, this.lens, element("span", { class: "grow" }), this.guide.button, this.none);
     const area = element("div", { class: "area" });
     desk.root.append(element("div", { class: "beside" }, this.guide.aside, area));

@@ -103,6 +103,7 @@ class Segmentation {
     this.lens = this.button("Magnifier", "m", () => this.magnify());
     this.others = OTHERS.map(({ kind, key, text, title }) => ({ kind, button: this.button(text, key, () => this.answer(kind), title) }));
     this.guide = outlineGuide(task.category.name);
+    desk.say(`Outline the ${task.category.name} at the ring.`); // also where the guide is put away
     this.addTools();
     const area = element("div", { class: "area" });
     desk.root.append(element("div", { class: "beside" }, this.guide.aside, area));

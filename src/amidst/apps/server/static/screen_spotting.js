@@ -57,6 +57,7 @@ class Spotting {
     this.more = element("button", { type: "button", onclick: () => this.toggleMore() }, `More than ${task.max_points}`, keycaps("t"));
     this.lens = element("button", { type: "button", onclick: () => this.magnify() }, "Magnifier", keycaps("m"));
     this.guide = crossesGuide(task.category.name);
+    desk.say(`Put a cross on every ${task.category.name}.`); // also where the guide is put away
     desk.toolbar.append(subject(task.category), this.count, element("span", { class: "grow" }), this.guide.button, this.lens, this.none, this.more);
     const area = element("div", { class: "area" });
     desk.root.append(element("div", { class: "beside" }, this.guide.aside, area));

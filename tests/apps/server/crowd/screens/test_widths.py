@@ -72,6 +72,19 @@ def test_the_drawing_screens_say_what_to_do(desk: Any, stage: str) -> None:
     assert name in guide.locator("h2").inner_text()
     assert guide.locator(".case").count() >= 3
     before = page.locator("canvas.view").bounding_box()["width"]
+    assert name in page.inner_text(".foot .said")
     page.click("text=Guide")
     guide.wait_for(state="hidden")
     page.wait_for_function("before => document.querySelector('canvas.view').clientWidth > before", arg=before)
+
+
+def test_the_whole_picture_stays_in_sight_until_the_worker_zooms(desk: Any) -> None:
+    page = desk("spotting")
+    image = desk.task(page)["image"]
+    inside = """([width, height]) => {
+        const { clientWidth, clientHeight, dataset: { scale, x, y } } = document.querySelector("canvas.view");
+        return Number(x) + width * scale <= clientWidth + 1 && Number(y) + height * scale <= clientHeight + 1;
+    }"""
+    page.wait_for_function(inside, arg=[image["width"], image["height"]])
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function(inside, arg=[image["width"], image["height"]])
