@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import signal
 import sqlite3
 import subprocess
@@ -71,6 +72,7 @@ def test_a_campaign_of_the_first_schema_goes_on(place: str) -> None:
     """Its rows are kept, columns that came later are filled, work goes on."""
     first = Schema("campaign", "amidst crowd", "amidst.crowd:migrations", "0001")
     body = {"panels": [{"super": "all", "present": False}]}
+    sent = hashlib.sha256(b'1:{"panels":[{"super":"all","present":false}]}').hexdigest()
 
     def old_rows(connection: Connection) -> None:
         for statement in (
@@ -87,7 +89,8 @@ def test_a_campaign_of_the_first_schema_goes_on(place: str) -> None:
             """VALUES ('labelling', 1, '', 'submitted', '{"items":[["image",1,1]]}', 0, 9)""",
             "INSERT INTO answer (ticket_id, worker_id, stage, idem_key, body_json, body_sha256, client_json, "
             "receipt_json, status, created_at) VALUES (1, 1, 'labelling', 'key', "
-            """'{"panels":[{"super":"all","present":false}]}', '', """
+            """'{"panels":[{"super":"all","present":false}]}', """
+            f"'{sent}', "
             """'{"ms_active":1234}', '{}', 'accepted', 1)""",
             "INSERT INTO slot (unit_id, worker_id, ticket_id, position, state, answer_id) "
             "VALUES (1, 1, 1, 0, 'submitted', 1)",
