@@ -40,6 +40,8 @@ from amidst.crowd.quality import RejectionLine
 from amidst.crowd.results import Conflict, Draft, HeldTicket, NoWork, Receipt, Ticket
 from amidst.crowd.roster import Roster, read_roster
 from amidst.crowd.rules import SelectionInputs, SelectionOutcome, choose_categories
+from amidst.crowd.stage_metrics import StageMetrics
+from amidst.crowd.stage_metrics import stage_metrics as read_stage_metrics
 from amidst.crowd.store import Store
 from amidst.crowd.validation import MAX_BYTES_DRAWN, prepare_drawing
 from amidst.crowd.voids import PreviewDone, VoidEffect, VoidRecord
@@ -332,6 +334,11 @@ async def activity(store: Store, since: int) -> list[ActivityHour]:
 async def roster(store: Store, line: RejectionLine | None = None) -> Roster:
     """Everybody's figures and flags. Takes a second or more in a large campaign."""
     return await store.read(lambda c: read_roster(c, line))
+
+
+async def stage_metrics(store: Store) -> StageMetrics:
+    """What training, drawing, spotting and captions are like."""
+    return await store.read(read_stage_metrics)
 
 
 async def answers_of(

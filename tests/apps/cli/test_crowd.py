@@ -318,6 +318,13 @@ def test_simulated_workers_go_through_every_stage(
     assert found["per_class"]["precision"] >= 0.8
     assert found["per_class"]["mean_iou"] >= 0.8
     assert run(["crowd", "doctor", str(folder / "campaign")]) == 0
+    capsys.readouterr()
+    assert run(["crowd", "quality", str(folder / "campaign"), "--json"]) == 0
+    stages = json.loads(capsys.readouterr().out)["stages"]
+    assert (stages["captions"], stages["assisted"]) == (10, 0.0)
+    assert stages["caption_words"] == pytest.approx(found["captions"]["mean_words"])
+    assert 0 < stages["training_passed"] <= 1
+    assert 0 < stages["first_pass"] <= 1
     run(["dataset", "check", str(folder / "one.json")])  # two images leave categories without instances
     assert "0 errors" in capsys.readouterr().err
 

@@ -35,6 +35,7 @@ def test_figures_of_a_campaign_in_which_nobody_has_worked(tmp_path: Path, capsys
     assert run(["crowd", "quality", str(tmp_path / "new"), "--json", "--plots", str(plots)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["workers"], found["agreement"], found["union"]) == ([], [], None)
+    assert (found["stages"]["first_pass"], found["stages"]["captions"]) == (None, 0)
     assert (plots / "workers.svg").stat().st_size > 1000
 
 

@@ -18,6 +18,7 @@ from amidst.apps.report.figure_style import save_figure
 from amidst.crowd import engine
 from amidst.crowd.quality import RejectionLine, UnionCurve
 from amidst.crowd.roster import Roster, RosterRow
+from amidst.crowd.stage_metrics import StageMetrics
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")]
 NO_CURVE = UnionCurve((), (), 0)  # as long as experts have not labelled what workers have
@@ -53,18 +54,19 @@ def quality(
     """
     line = RejectionLine(first=(least_precision, 0.0), second=(least_precision, 1.0))
 
-    async def work() -> Roster:
+    async def work() -> tuple[Roster, StageMetrics]:
         async with opened(Place(folder, database_url), read_only=True) as store:
-            return await engine.roster(store, line)
+            return await engine.roster(store, line), await engine.stage_metrics(store)
 
-    found = asyncio.run(work())
+    found, stages = asyncio.run(work())
     if plots is not None:
         draw(found, line, plots)
     if as_json:
-        print_json(as_builtins(found))
+        print_json({**as_builtins(found), "stages": msgspec.to_builtins(stages)})
         return
     for title, columns, rows in tables(found):
         print_table(title, columns, rows, right=columns[2:])
+    print_table("stages", ("measure", "value"), stage_rows(stages), right=("value",))
     if plots is not None:
         say(f"{plots / FIGURE}.svg and .png written")
 
@@ -114,6 +116,20 @@ def tables(found: Roster) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
             for one in found.union.points
         ]
         yield "against the majority of the experts", ("", "", "recall", "precision"), points
+
+
+def stage_rows(stages: StageMetrics) -> list[tuple[str, str]]:
+    """The figures of the stages, a line each; masks by size."""
+    plain = {name: value for name, value in msgspec.to_builtins(stages).items() if name != "drawing"}
+    rows = [
+        (name.replace("_", " "), f"{value:,}" if isinstance(value, int) else _share(value))
+        for name, value in plain.items()
+    ]
+    sizes = [
+        (f"{one.size} masks", f"{one.masks:,} of {one.seconds:.1f} s and {one.vertices:.1f} vertices")
+        for one in stages.drawing
+    ]
+    return [*rows, *sizes]
 
 
 def draw(found: Roster, line: RejectionLine, folder: Path) -> None:
