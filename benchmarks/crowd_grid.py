@@ -74,7 +74,7 @@ async def fill(store: Store, images: list[NewImage]) -> None:
     await engine.create_campaign(store, CampaignConfig(name="grid"), now(), secret="5e" * 32)
     known = await engine.add_images(store, images[: 2 * KNOWN], now(), state="gold")
     for place, image_id in enumerate(known):
-        await engine.add_gold_image(store, image_id, iconic=place < KNOWN)
+        await engine.add_gold_image(store, image_id, 0, iconic=place < KNOWN)
     await engine.add_images(store, images[2 * KNOWN :], now(), state="candidate")
 
 

@@ -331,7 +331,7 @@ def test_two_of_three_remove_an_image_from_the_collection(play_on: Any) -> None:
         assert await engine.lease(store, workers[0], "image_filter", 1) == NoWork(reason="no_gold")
         known = await engine.add_images(store, sized("g", 8), 0, state="gold")
         for number, image_id in enumerate(known):
-            await engine.add_gold_image(store, image_id, iconic=number < 4)
+            await engine.add_gold_image(store, image_id, 0, iconic=number < 4)
         for who in workers:
             got = await lease(store, who, "image_filter")
             shown = [item.id for item in got.task.items]

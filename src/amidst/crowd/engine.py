@@ -253,9 +253,9 @@ async def add_gold_mask(
     return await store.write(lambda c: golds.add_mask(c, image_id, category_id, rle, source, spoil))
 
 
-async def add_gold_image(store: Store, image_id: int, *, iconic: bool) -> int:
-    """A known image of the filter."""
-    return await store.write(lambda c: golds.add_image(c, image_id, iconic=iconic))
+async def add_gold_image(store: Store, image_id: int, now: int, *, iconic: bool) -> int:
+    """A known image of the filter, which decides about it too."""
+    return await store.write(lambda c: golds.add_image(c, image_id, now, iconic=iconic))
 
 
 async def retire_gold(store: Store, gold_id: int) -> None:

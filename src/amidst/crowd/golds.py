@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from amidst.coco import masks
 from amidst.coco.records import Rle
+from amidst.crowd import image_filter, units
 from amidst.crowd.bodies import ImageRef, Wire
 from amidst.crowd.context import read_campaign, read_image
 from amidst.crowd.schema import answer, category, gold, gold_result, image, unit, worker
@@ -92,13 +93,26 @@ def add_mask(
     return [row[0] for row in made]
 
 
-def add_image(connection: Connection, image_id: int, *, iconic: bool) -> int:
-    """A known image of the filter. Raises UnknownRecord."""
+def add_image(connection: Connection, image_id: int, now: int, *, iconic: bool) -> int:
+    """A known image of the filter; one that was to be filtered is decided thereby.
+
+    Raises UnknownRecord, or DataError where it is known already.
+    """
     read_image(connection, image_id)
+    connection.execute(select(image.c.id).where(image.c.id == image_id).with_for_update())
+    known = gold.c.kind.in_(("iconic", "not_iconic")) & (gold.c.state == "active")
+    if connection.execute(select(gold.c.id).where(known, gold.c.image_id == image_id)).first() is not None:
+        raise DataError(
+            "it is a known item already; to change what it is, retire that one first",
+            record=f"image {image_id}",
+            rule="gold-twice",
+        )
     made: int = connection.execute(
         insert(gold).returning(gold.c.id),
         {"kind": "iconic" if iconic else "not_iconic", "image_id": image_id},
     ).scalar_one()
+    if units.needed(connection, "image_filter", "image", image_id) is not None:
+        image_filter.settle(connection, read_campaign(connection), image_id, now)
     return made
 
 

@@ -35,10 +35,13 @@ _LAST = (
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A known item. image_id: one image should not come twice."""
+    """A known item. image_id: one image should not come twice. mask_id: of the drawn mask it was made of, or
+    0.
+    """
 
     id: int
     image_id: int
+    mask_id: int = 0
 
 
 def seen_lately(turn: Turn, stage: Stage) -> Counter[int]:
@@ -60,10 +63,13 @@ def draw(
     """Known items of a kind, least seen first, then by lot, of images that differ from each other and from
     those `beside` where there is a choice; fewer if there are no more.
     """
-    query = select(gold.c.id, gold.c.image_id).where(gold.c.kind == kind, gold.c.state == "active")
+    query = select(gold.c.id, gold.c.image_id, gold.c.source).where(
+        gold.c.kind == kind, gold.c.state == "active"
+    )
     if category_id is not None:
         query = query.where(gold.c.category_id == category_id)
-    rows = [Known(*row) for row in turn.connection.execute(query.order_by(gold.c.id))]
+    found = turn.connection.execute(query.order_by(gold.c.id))
+    rows = [Known(row[0], row[1], mask_of(row[2])) for row in found]
     shuffled = [rows[index] for index in lot.permutation(len(rows))]
     waiting = sorted(shuffled, key=lambda known: seen.get(known.id, 0))
     images = {known.image_id for known in beside}
@@ -76,6 +82,12 @@ def draw(
         images.add(chosen.image_id)
         drawn.append(chosen)
     return drawn
+
+
+def mask_of(source: str) -> int:
+    """The drawn mask that a known item was made of; 0 for one of elsewhere."""
+    kind, _, number = source.partition("/")
+    return int(number) if kind == "segmentation" and number.isdecimal() else 0
 
 
 def mix(

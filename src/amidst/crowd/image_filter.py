@@ -5,7 +5,7 @@ Source: section 2.3 and appendix A of the thesis (grids of 128); redundancy and 
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from amidst.crowd import campaigns, grids, units
 from amidst.crowd.bodies import FilterBody, FilterTask
@@ -32,7 +32,10 @@ def offer(turn: Turn) -> Offer | NoWork:
     good = grids.draw(turn, "not_iconic", config.known_good, lot, seen=seen, beside=bad)
     if len(bad) < config.known_iconic or len(good) < config.known_good:
         return NoWork(reason="no_gold")
-    judged = [Item("image", one.ref_id, one.id) for one in found]
+    drawn = {one.image_id for one in (*bad, *good)}  # made known while it had an open unit
+    judged = [Item("image", one.ref_id, one.id) for one in found if one.ref_id not in drawn]
+    if not judged:
+        return NoWork(reason="nothing_open")
     return Offer("image_filter", grids.mix(judged, [*bad, *good], [], lot))
 
 
@@ -91,7 +94,7 @@ def settle(connection: Connection, campaign: Campaign, image_id: int, now: int) 
 
 
 def gather(connection: Connection, campaign: Campaign, image_id: int) -> FilterInputs:
-    """The votes that count."""
+    """The votes that count, and the last word of who vouched for the image."""
     rows = connection.execute(
         select(filter_vote.c.reason)
         .join(slot, slot.c.answer_id == filter_vote.c.answer_id)
@@ -106,7 +109,17 @@ def gather(connection: Connection, campaign: Campaign, image_id: int) -> FilterI
         reasons=tuple(row[0] for row in rows),
         workers=workers,
         remove_votes=min(config.remove_votes, workers),  # of an image that fewer were asked about
+        known=connection.execute(_KNOWN, {"image": image_id}).scalar() or "",
     )
+
+
+# A retired one leaves the grids, but what was said of the image stays; the index leads by kind.
+_KNOWN = (
+    select(gold.c.kind)
+    .where(gold.c.kind.in_(("iconic", "not_iconic")), gold.c.image_id == bindparam("image"))
+    .order_by(gold.c.id.desc())
+    .limit(1)
+)
 
 
 WORK = StageWork(offer, task, judge, accept)

@@ -32,11 +32,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilterInputs(Inputs, frozen=True):
-    """reasons: one per judge, "" to keep the image."""
+    """reasons: one per judge, "" to keep the image. known: the kind of the known item that it is, if any."""
 
     reasons: tuple[str, ...]
     workers: int
     remove_votes: int
+    known: Literal["", "iconic", "not_iconic"] = ""
 
 
 class FilterOutcome(Outcome, frozen=True):
@@ -46,7 +47,11 @@ class FilterOutcome(Outcome, frozen=True):
 
 
 def filter_image(inputs: FilterInputs) -> FilterOutcome:
-    """Removed on `remove_votes`; kept when all have judged, or no longer enough can be against it."""
+    """Removed on `remove_votes`; kept when all have judged, or no longer enough can be against it. Of a known
+    image it is the word of who vouched for it that counts.
+    """
+    if inputs.known:
+        return FilterOutcome(state="removed" if inputs.known == "iconic" else "kept")
     against = sum(reason != "" for reason in inputs.reasons)
     if against >= inputs.remove_votes:
         return FilterOutcome(state="removed")

@@ -74,11 +74,10 @@ def accept(turn: Turn, filed: Filed) -> None:
     item = filed.plan.items[0]
     if item.gold:
         return
-    expert_only = turn.worker.expert and units.is_expert_only(turn.connection, item.unit)
     if filed.judgement.mask is None:
-        _claim(turn, filed, expert_only)
-    else:
-        _keep(turn, filed, filed.judgement.mask, expert_only)
+        _claim(turn, filed, turn.worker.expert and units.is_expert_only(turn.connection, item.unit))
+    else:  # nobody judges an expert's mask: a campaign's first known items are made of such
+        _keep(turn, filed, filed.judgement.mask, turn.worker.expert)
         units.decide(turn.connection, item.unit)
     cells.settle(turn.connection, turn.campaign, item.ref, turn.now)
 

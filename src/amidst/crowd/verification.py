@@ -36,22 +36,26 @@ def offer(turn: Turn) -> Offer | NoWork:
         return NoWork(reason="nothing_open")
     lot = turn.campaign.lot("grid", turn.worker.id, first[0].id, turn.now)
     seen = grids.seen_lately(turn, "verification")
+    places = config.grid - config.known_bad - config.known_good
     for category_id in (first[0].category_id, None):
         bad = grids.draw(turn, "known_bad", config.known_bad, lot, category_id, seen=seen)
         good = grids.draw(turn, "known_good", config.known_good, lot, category_id, seen=seen, beside=bad)
-        if len(bad) == config.known_bad and len(good) == config.known_good:
+        if len(bad) < config.known_bad or len(good) < config.known_good:
+            continue
+        found = {first[0].id: first[0]}
+        for one in units.find(
+            turn.connection, turn.worker, "verification", places - 1, category_id=category_id
+        ):
+            found.setdefault(one.id, one)
+        waiting, shown = _once(turn, list(found.values())[:places], [*bad, *good])
+        if waiting:
             break
     else:
         return NoWork(reason="no_gold")
-    places = config.grid - len(bad) - len(good)
-    found = {first[0].id: first[0]}
-    for one in units.find(turn.connection, turn.worker, "verification", places - 1, category_id=category_id):
-        found.setdefault(one.id, one)
-    waiting = list(found.values())[:places]
     if len(waiting) < min(config.min_items, places) and not _is_due(turn, waiting, category_id):
         return NoWork(reason="nothing_open")
     judged = [Item(one.ref_kind, one.ref_id, one.id) for one in waiting]
-    fillers = _fillers(turn, places - len(judged), category_id)
+    fillers = _fillers(turn, places - len(judged), category_id, shown)
     picked = [fillers[index] for index in lot.permutation(len(fillers))[: places - len(judged)]]
     return Offer("verification", grids.mix(judged, [*bad, *good], picked, lot))
 
@@ -95,14 +99,34 @@ def _is_due(turn: Turn, waiting: list[Free], category_id: int | None) -> bool:
     return not units.is_open(turn.connection, "segmentation", category_id)
 
 
-def _fillers(turn: Turn, number: int, category_id: int | None) -> list[Item]:
-    """Masks decided lately, of other authors."""
+def _once(turn: Turn, found: list[Free], known: list[grids.Known]) -> tuple[list[Free], set[int]]:
+    """Those to judge of whose instance no other mask stands in the grid; all instances that stand there."""
+    masks_found = [one.ref_id for one in found if one.ref_kind == "segmentation"]
+    ids = [*masks_found, *(one.mask_id for one in known if one.mask_id)]
+    rows = turn.connection.execute(_INSTANCE, {"refs": ids})
+    of = {row[0]: row[1] for row in rows}
+    shown = {of[one.mask_id] for one in known if one.mask_id in of}
+    left = []
+    for one in found:
+        if one.ref_kind == "segmentation":
+            if of[one.ref_id] in shown:
+                continue
+            shown.add(of[one.ref_id])
+        left.append(one)
+    return left, shown
+
+
+def _fillers(turn: Turn, number: int, category_id: int | None, shown: set[int]) -> list[Item]:
+    """Masks decided lately, of other authors: one of an instance, none of those shown, none that is known."""
     if number <= 0:
         return []
-    rows = turn.connection.execute(
-        _DECIDED[category_id is not None], {"worker": turn.worker.id, "category": category_id}
-    )
-    return [Item("segmentation", row[0]) for row in rows]
+    by_category, values = category_id is not None, {"worker": turn.worker.id, "category": category_id}
+    sources = turn.connection.execute(_SOURCES[by_category], values).scalars()
+    known = {grids.mask_of(source) for source in sources}
+    rows = turn.connection.execute(_DECIDED[by_category], values).all()
+    taken = shown | {row[1] for row in rows if row[0] in known}
+    of = {row[1]: row[0] for row in rows if row[1] not in taken}
+    return [Item("segmentation", mask_id) for mask_id in sorted(of.values())]
 
 
 def _read(turn: Turn, kind: str, refs: list[int], lot: np.random.Generator) -> dict[int, GridMask]:
@@ -137,19 +161,33 @@ def crop(
 
 def _decided(of_category: bool) -> Select[Any]:
     recent = (
-        select(segmentation.c.id, segmentation.c.cell_id, segmentation.c.answer_id, segmentation.c.state)
+        select(
+            segmentation.c.id,
+            segmentation.c.instance_id,
+            segmentation.c.cell_id,
+            segmentation.c.answer_id,
+            segmentation.c.state,
+        )
         .order_by(segmentation.c.id.desc())
         .limit(RECENT)
         .subquery("recent")
     )
     query = (
-        select(recent.c.id)
+        select(recent.c.id, recent.c.instance_id)
         .join(cell, cell.c.id == recent.c.cell_id)
         .join(answer, answer.c.id == recent.c.answer_id)
         .where(recent.c.state.in_(("accepted", "discarded")), answer.c.worker_id != bindparam("worker"))
         .order_by(recent.c.id)
     )
     return query.where(cell.c.category_id == bindparam("category")) if of_category else query
+
+
+def _sources(of_category: bool) -> Select[Any]:
+    """Of what the known masks of grids were made, by the index of kind and category."""
+    query = select(gold.c.source).where(
+        gold.c.kind.in_(("known_good", "known_bad")), gold.c.state == "active", gold.c.source != ""
+    )
+    return query.where(gold.c.category_id == bindparam("category")) if of_category else query
 
 
 def _shown(table: Table) -> Select[Any]:
@@ -177,6 +215,10 @@ def _shown(table: Table) -> Select[Any]:
 
 # Statements are made once: SQLAlchemy takes longer to put one together than SQLite to answer it.
 _DECIDED = {of_category: _decided(of_category) for of_category in (False, True)}
+_SOURCES = {of_category: _sources(of_category) for of_category in (False, True)}
+_INSTANCE = select(segmentation.c.id, segmentation.c.instance_id).where(
+    segmentation.c.id.in_(bindparam("refs", expanding=True))
+)
 _SHOWN = {table.name: _shown(table) for table in (segmentation, crowd_region, gold)}
 
 WORK = StageWork(offer, task, judge, accept)

@@ -172,7 +172,7 @@ class _History:
         """Known images of the filter, and known masks of the categories that have some to spare."""
         iconic, good = await self._add(ICONIC, "gold"), await self._add(NOT_ICONIC, "gold")
         for key in (*iconic, *good):
-            await engine.add_gold_image(self._store, key, iconic=key in iconic)
+            await engine.add_gold_image(self._store, key, self._clock(), iconic=key in iconic)
         number: Counter[int] = Counter()
         for key, one in zip(await self._add(KNOWN, "gold"), KNOWN, strict=True):
             for thing in self._truth[one].objects:

@@ -38,7 +38,7 @@ def site(open_site: Callable[..., Any]) -> Any:
         await engine.add_images(site.store, new, 0, state="candidate")
         known = [NewImage(file_name=f"g{n}.png", width=9, height=9, sha256=contents[n]) for n in range(4)]
         for number, image_id in enumerate(await engine.add_images(site.store, known, 0, state="gold")):
-            await engine.add_gold_image(site.store, image_id, iconic=number < 2)
+            await engine.add_gold_image(site.store, image_id, 0, iconic=number < 2)
 
     site.run(prepare())
     return site

@@ -142,7 +142,9 @@ class GoldRoutes:
     async def add_image(self, request: Request) -> Response:
         """Vouch for an image of the filter."""
         body = await read_body(request, GoldImageBody)
-        made = await engine.add_gold_image(self._store, body.image, iconic=body.iconic)
+        made = await engine.add_gold_image(
+            self._store, body.image, self._gate.accounts.clock(), iconic=body.iconic
+        )
         await self._note(request, "gold.add", f"image/{body.image}", {"golds": [made]})
         return reply({"golds": [made]}, 201)
 

@@ -118,7 +118,7 @@ async def fill(store: Store, media: MediaStore) -> dict[int, int]:
     rest = [one.id for one in dataset.images if one.id not in used]
     golds = await add(rest[:16], "gold")
     for place, image_id in enumerate(golds[:8]):
-        await engine.add_gold_image(store, image_id, iconic=place < 4)
+        await engine.add_gold_image(store, image_id, 0, iconic=place < 4)
     await add_gold_masks(store, sample, used)
     author = await engine.add_worker(store, "author", now())
     await qualify(store, author)
