@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import torch
 
@@ -18,7 +17,6 @@ from amidst.coco import masks
 from amidst.coco.records import Rle
 from amidst.config import override
 from amidst.crowd import engine
-from amidst.crowd.campaigns import NewImage
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.outlines import covered
 from amidst.errors import UsageError
@@ -48,10 +46,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(open_site: Callable[..., Any], model: Path, label_one: Callable[..., Any]) -> Any:
     """A campaign whose images have a cell to draw in each."""
     site = open_site(assist=assistance(str(model)))
-    rows = msgspec.json.decode((site.media.folder.parent / "rows").read_bytes(), type=list[NewImage])
-    new = [msgspec.structs.replace(row, file_name=f"new {row.file_name}") for row in rows]
     site.run(engine.change_config(site.store, CONFIG, 0))
-    site.run(engine.add_images(site.store, new, 0))
     while (ticket := site.lease("expert")) is not None:
         category = ticket["task"]["panels"][0]["categories"][0]["id"]
         answer = site.submit(
