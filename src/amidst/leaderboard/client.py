@@ -26,6 +26,8 @@ PIECE_BYTES = 4 * 2**20
 TIMEOUT_S = 120.0
 PATIENCE_S = 120.0
 """How long a server may be away in the middle of something."""
+FIRST_S = 5.0
+"""How long a server that has not answered yet is tried: an address may be wrong."""
 OPEN = ("received", "checking", "queued", "running")
 
 Tree = dict[str, Any]
@@ -42,17 +44,25 @@ class Answer(FindingError):  # noqa: N818 - reads as what it is
 class Client:
     """Talks to one server. token: of the session, "" for nobody's."""
 
-    def __init__(self, url: str, token: str = "", *, patience_s: float = PATIENCE_S) -> None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise UsageError(f"{url}: expected the address of a server, such as https://board.example")
-        self._base = f"{parts.scheme}://{parts.netloc}"
-        self._token, self._patience_s = token, patience_s
+    def __init__(
+        self,
+        url: str,
+        token: str = "",
+        *,
+        patience_s: float = PATIENCE_S,
+        waiting: Callable[[str], None] | None = None,
+    ) -> None:
+        """waiting: told once, in a line, when the server does not answer and is tried again."""
+        self._base = origin(url)
+        self._token, self._patience_s, self._waiting = token, patience_s, waiting
+        self._answered = False
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """A request with a JSON body; the reply. Raises Answer, or UsageError if there is no such server."""
+    def ask(self, method: str, path: str, body: Any = None, *, keys: tuple[str, ...] = ()) -> Any:
+        """A request with a JSON body; the reply, which has these keys. Raises Answer, or UsageError if there
+        is no such server."""
         data = None if body is None else json.dumps(body).encode()
-        return self._patiently(method, path, data, "application/json")
+        found = self._patiently(method, path, data, "application/json")
+        return self._with(found, *keys) if keys else found
 
     def text(self, path: str) -> str:
         """A reply that is no JSON."""
@@ -62,11 +72,12 @@ class Client:
         """Uses an invitation up: the token of the new account."""
         word = urllib.parse.urlsplit(link).fragment or link
         body = {"token": word, "display": display, "bearer": True}
-        return str(
-            json.loads(self._once("POST", "/api/auth/enter", json.dumps(body).encode(), "application/json"))[
-                "token"
-            ]
-        )
+        data = json.dumps(body).encode()
+        try:
+            reply = self._once("POST", "/api/auth/enter", data, "application/json")
+        except (OSError, http.client.HTTPException) as error:
+            raise self._silent(error) from None
+        return str(self._tree(reply, "token")["token"])
 
     def submit(
         self,
@@ -87,9 +98,11 @@ class Client:
             size, sha256 = file.stat().st_size, _sha256(file)
         except OSError as error:
             raise UsageError(f"cannot read {file}: {error.strerror or error}") from None
+        if not size:
+            raise UsageError(f"{file} is empty: expected a JSON list of results, or a zip with it")
         words = {"method": method, "description": description, "link": link}
         about = {"phase": phase, "file_name": file.name, "bytes": size, "sha256": sha256, **words}
-        found: Tree = self.ask("POST", "/api/submissions", about)
+        found = self._submission(self.ask("POST", "/api/submissions", about))
         with file.open("rb") as stream:
             while found["state"] in ("received", "checking"):
                 say(found["offset"], size)
@@ -97,7 +110,7 @@ class Client:
                 path = f"/api/submissions/{found['id']}/content?offset={found['offset']}"
                 try:
                     piece = stream.read(PIECE_BYTES)
-                    found = self._patiently("PUT", path, piece, "application/octet-stream")
+                    found = self._submission(self._patiently("PUT", path, piece, "application/octet-stream"))
                 except Answer as answer:
                     if answer.code != "offset":  # a reply was lost: the server has more than we know
                         raise
@@ -107,8 +120,7 @@ class Client:
 
     def status(self, submission: int) -> Tree:
         """A submission of the team."""
-        found: Tree = self.ask("GET", f"/api/submissions/{submission}")
-        return found
+        return self._submission(self.ask("GET", f"/api/submissions/{submission}"))
 
     def wait(self, submission: int, *, say: Callable[[Tree], None], every_s: float = 1.0) -> Tree:
         """Looks until the submission is finished. say: told of it at each look."""
@@ -121,19 +133,50 @@ class Client:
 
     def _patiently(self, method: str, path: str, data: bytes | None, kind: str) -> Any:
         """A request that may be repeated without harm, until the server answers or patience ends."""
-        end, pause = time.monotonic() + self._patience_s, 0.2
+        start, pause, told = time.monotonic(), 0.2, False
         while True:
             try:
-                return json.loads(self._once(method, path, data, kind) or b"null")
+                return self._parsed(self._once(method, path, data, kind) or b"null")
             except Answer as answer:
-                if answer.status not in (429, 503) or time.monotonic() > end:
+                if answer.status not in (429, 503) or time.monotonic() > start + self._patience_s:
                     raise
                 time.sleep(max(answer.retry_after, pause))
             except (OSError, http.client.HTTPException) as error:
-                if time.monotonic() > end:
-                    raise UsageError(f"{self._base} does not answer: {error}") from None
+                patience = self._patience_s if self._answered else min(FIRST_S, self._patience_s)
+                if time.monotonic() > start + patience:
+                    raise self._silent(error) from None
+                if self._waiting is not None and not told:
+                    self._waiting(f"waiting for {self._base}, which does not answer")
+                    told = True
                 time.sleep(pause)
             pause = min(2 * pause, 5.0)
+
+    def _silent(self, error: Exception) -> UsageError:
+        reason = getattr(error, "reason", error)
+        return UsageError(f"{self._base} does not answer: {getattr(reason, 'strerror', None) or reason}")
+
+    def _parsed(self, reply: bytes) -> Any:
+        try:
+            return json.loads(reply)
+        except ValueError:
+            raise self._stranger() from None
+
+    def _tree(self, reply: bytes, *keys: str) -> Tree:
+        return self._with(self._parsed(reply), *keys)
+
+    def _submission(self, found: Any) -> Tree:
+        return self._with(found, "id", "state", "offset", "numbers", "reason")
+
+    def _with(self, found: Any, *keys: str) -> Tree:
+        """A reply that has what is read of it. Raises UsageError: another kind of server answers here."""
+        if not isinstance(found, dict) or not found.keys() >= set(keys):
+            raise self._stranger()
+        return found
+
+    def _stranger(self) -> UsageError:
+        return UsageError(
+            f"{self._base} answers, but not as an evaluation server of amidst: check the address"
+        )
 
     def _once(self, method: str, path: str, data: bytes | None, kind: str) -> bytes:
         request = urllib.request.Request(self._base + path, data=data, method=method)
@@ -144,9 +187,22 @@ class Client:
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
                 body: bytes = response.read()
+                self._answered = True
                 return body
         except urllib.error.HTTPError as error:
+            self._answered = True
             raise _answer(error) from None
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of an address, to which a token belongs. Raises UsageError."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        parts = urllib.parse.urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise UsageError(f"{url}: expected the address of a server, such as https://board.example")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def _answer(error: urllib.error.HTTPError) -> Answer:

@@ -7,9 +7,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +94,7 @@ def test_the_tutorial(
     sent = run("submit", url, file, "--phase", "all", "--method", "YOLOX-Nano", "--json")
     assert sent.code == 0, sent.err
     assert list(sent.json["numbers"].values()) == [round(value, 3) for value in expected]
-    monkeypatch.setenv("AMIDST_TOKEN", token.read_text().strip())
+    monkeypatch.setenv("AMIDST_TOKEN", json.loads(token.read_text())[url])
     token.unlink()
     assert run("submit", url, file, "--phase", "all", "--json").json["id"] == sent.json["id"]
     status = run("status", url, "--json").json
@@ -119,7 +122,71 @@ def test_findings_end_with_1_and_wrong_calls_with_2(
     assert run("submit", url, tmp_path / "no.json", "--phase", "all").code == 2
     assert run("submit", url, wrong, "--phase", "all", "--token-file", "none").code == 2
     assert run("submit", "ftp://x", wrong, "--phase", "all").code == 2
-    assert run("enter", link, "--name", "Bob").code == 1  # used up
+    assert run("enter", link, "--name", "Bob", "--replace").code == 1  # used up
+    (tmp_path / "empty.json").touch()
+    empty = run("submit", url, "empty.json", "--phase", "all")
+    assert (empty.code, "is empty" in empty.err) == (2, True)
+
+
+def test_a_token_goes_to_its_own_server_alone(
+    run: Run, served: Served, organiser: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = served.url
+    other = run("status", "http://127.0.0.1:9", "--token-file", organiser)
+    assert (other.code, "no token for http://127.0.0.1:9" in other.err) == (2, True)
+    link = run("invite", url, "C", "--token-file", organiser).out.strip()
+    kept = organiser.read_bytes()
+    assert run("enter", link, "--name", "Cid", "--token-file", organiser).code == 2
+    assert organiser.read_bytes() == kept
+    (tmp_path / "file").touch()
+    assert run("enter", link, "--name", "Cid", "--token-file", "file/token").code == 2
+    (tmp_path / "old").write_text("a-lone-token\n")
+    assert "AMIDST_TOKEN" in run("enter", link, "--name", "Cid", "--token-file", "old").err
+    assert run("enter", link, "--name", "Cid").code == 0  # none of these used it up
+    monkeypatch.setenv("AMIDST_TOKEN", "one\ntwo")
+    broken = run("status", url)
+    assert (broken.code, "is broken" in broken.err) == (2, True)
+
+
+def test_an_address_where_nobody_or_another_server_answers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMIDST_TOKEN", "x")
+    monkeypatch.setattr("amidst.leaderboard.client.FIRST_S", 0.3)
+    silent = run("status", "http://127.0.0.1:9")
+    assert (silent.code, silent.out) == (2, "")
+    assert "waiting for http://127.0.0.1:9" in silent.err
+    assert "http://127.0.0.1:9 does not answer: Connection refused" in silent.err
+    entered = run("enter", "http://127.0.0.1:9/enter#x", "--name", "x")
+    assert (entered.code, "urlopen" in entered.err) == (2, False)
+    for reply in (b"<html>", b"{}"):
+        with _answering(reply) as url:
+            for words in (("status", url), ("enter", f"{url}/enter#x", "--name", "x"), ("invite", url, "x")):
+                found = run(*words)
+                assert (found.code, found.out) == (2, "")
+                assert "not as an evaluation server" in found.err
+
+
+@contextmanager
+def _answering(reply: bytes) -> Iterator[str]:
+    """A server that has one reply for everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(reply)
+
+        do_POST = do_GET  # noqa: N815 - the name that http.server asks for
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 def test_a_benchmark_is_made_whole_or_not_at_all(run: Run, truth: Path, tmp_path: Path) -> None:
@@ -131,4 +198,4 @@ def test_a_benchmark_is_made_whole_or_not_at_all(run: Run, truth: Path, tmp_path
     for words in (("--phase", "a:0.5"), ("--phase", "a"), ("--set", "tie=none"), ("--set", "uploads.x=1")):
         assert run("init", "other", "--ann", truth, "--name", "x", *words).code == 2
         assert not (tmp_path / "other").exists() or list((tmp_path / "other").iterdir()) == []
-    assert run("status", "http://127.0.0.1:9").code == 2
+    assert "no token for" in run("status", "http://127.0.0.1:9").err

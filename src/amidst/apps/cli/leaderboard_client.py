@@ -1,21 +1,23 @@
 """`amidst leaderboard enter|submit|status|invite`: talking to a server, as participant or organiser.
 
-The token of an account comes from the environment (AMIDST_TOKEN) or from a file that `enter` writes.
+The token of an account comes from the environment (AMIDST_TOKEN) or from a file that `enter` writes, where
+each server has its own: no server is sent the token of another.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say
 from amidst.apps.cli.progress import step
-from amidst.coco.files import write_atomically
 from amidst.errors import FindingError, UsageError
-from amidst.leaderboard.client import Client
+from amidst.leaderboard.client import Client, origin
 
 client_app = new_app()
 VARIABLE = "AMIDST_TOKEN"
@@ -29,18 +31,52 @@ TokenFile = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def read_token(file: Path) -> str:
-    """The token of the environment or of the file. Raises UsageError."""
+def read_token(file: Path, url: str) -> str:
+    """The token of the environment, or the one that the file has for this server. Raises UsageError."""
     found = os.environ.get(VARIABLE, "").strip()
-    if found:
-        return found
+    if not found:
+        server = origin(url)
+        found = _tokens(file).get(server, "")
+        if not found:
+            raise UsageError(
+                f"no token for {server}: set {VARIABLE}, or `amidst leaderboard enter LINK` writes {file}"
+            )
+    if not found.isascii() or not found.isprintable() or " " in found:
+        raise UsageError(
+            f"the token of {VARIABLE} or {file} is broken: it is one word without spaces or lines"
+        )
+    return found
+
+
+def _tokens(file: Path) -> dict[str, str]:
+    """What a file of tokens holds, by the origins of the servers; nothing if there is no such file."""
+    try:
+        return msgspec.json.decode(file.expanduser().read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror or error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise UsageError(
+            f"{file} is no file of tokens by server; if it holds a lone token, give that as {VARIABLE}"
+        ) from None
+
+
+def _keep(file: Path, tokens: dict[str, str]) -> None:
+    """Replaces a file of tokens, readable by its owner alone. Raises UsageError."""
     path = file.expanduser()
     try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        raise UsageError(
-            f"no token: set {VARIABLE}, or `amidst leaderboard enter LINK` writes {file}"
-        ) from None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent)  # mode 600
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(msgspec.json.format(msgspec.json.encode(tokens)) + b"\n")
+        Path(name).replace(path)
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror or error}") from None
+
+
+def _client(url: str, file: Path) -> Client:
+    return Client(url, read_token(file, url), waiting=say)
 
 
 @client_app.command()
@@ -48,14 +84,24 @@ def enter(
     link: Annotated[str, typer.Argument(metavar="LINK", help="Invitation, such as https://host/enter#...")],
     name: Annotated[str, typer.Option(help="Your name, as the organisers see it.")],
     token_file: TokenFile = DEFAULT_FILE,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put the token in the place of another account's.")
+    ] = False,
 ) -> None:
-    """Use an invitation up and keep the token that programs submit with."""
-    path = token_file.expanduser()
-    token = Client(link).enter(link, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, b"")
-    path.chmod(0o600)
-    path.write_text(token + "\n", encoding="ascii")
+    """Use an invitation up and keep the token that programs submit with.
+
+    **Example**
+
+      amidst leaderboard enter 'https://board.example/enter#...' --name Ann
+    """
+    server, tokens = origin(link), _tokens(token_file)
+    if server in tokens and not replace:
+        raise UsageError(
+            f"{token_file} has a token for {server} already: "
+            "give another --token-file, or --replace to lose that account's"
+        )
+    _keep(token_file, tokens)  # before the link is used up
+    _keep(token_file, tokens | {server: Client(link).enter(link, name)})
     say(f"token written to {token_file}")
 
 
@@ -81,7 +127,7 @@ def submit(
 
       AMIDST_TOKEN=... amidst leaderboard submit https://board.example results.zip --phase dev --json
     """
-    client = Client(url, read_token(token_file))
+    client = _client(url, token_file)
     with step(f"sending {results.name}") as progress:
         found = client.submit(
             results, phase, method=method, description=description, link=link, say=progress.update
@@ -117,7 +163,7 @@ def status(url: Url, token_file: TokenFile = DEFAULT_FILE, as_json: AsJson = Fal
 
       amidst leaderboard status https://board.example --json
     """
-    found = Client(url, read_token(token_file)).ask("GET", "/api/submissions")
+    found = _client(url, token_file).ask("GET", "/api/submissions", keys=("team", "left", "submissions"))
     if as_json:
         print_json(found)
         return
@@ -148,5 +194,7 @@ def invite(
 
       amidst leaderboard invite https://board.example "Team Rocket" --uses 3
     """
-    made = Client(url, read_token(token_file)).ask("POST", "/api/teams/invite", {"team": team, "uses": uses})
+    made = _client(url, token_file).ask(
+        "POST", "/api/teams/invite", {"team": team, "uses": uses}, keys=("token",)
+    )
     typer.echo(f"{url.rstrip('/')}/enter#{made['token']}")
