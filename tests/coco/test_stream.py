@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from amidst.coco.stream import stream_records
+from amidst.coco.stream import Cutter, stream_records
 from amidst.errors import DataError, UsageError
 
 
@@ -74,3 +75,23 @@ def test_defects_name_file_and_record(text: str, message: str, piece_bytes: int,
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot read .*none\.json"):
         read(tmp_path / "none.json", 4)
+
+
+def test_text_without_the_end_of_a_record_is_searched_in_linear_time() -> None:
+    """Braces in a text: four times as many take four times as long, not sixteen times."""
+
+    def seconds(braces: int) -> float:
+        cutter, text = Cutter(1 << 14), b'[{"a":"' + b"}" * braces
+        begun = time.perf_counter()
+        for at in range(0, len(text), 1 << 14):
+            assert cutter.feed(text[at : at + (1 << 14)]) is None
+        return time.perf_counter() - begun
+
+    size = 1 << 20
+    assert min(seconds(4 * size) for _ in range(3)) < 9 * min(seconds(size) for _ in range(3))
+
+
+def test_deep_nesting_is_no_traceback(tmp_path: Path) -> None:
+    path = written(tmp_path / "f.json", '[{"id": 1, "x": ' + "[" * 200_000 + "]" * 200_000 + "}]")
+    with pytest.raises(DataError, match=r"nested too deeply \[json\]"):
+        read(path, 1 << 23)

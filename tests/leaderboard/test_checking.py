@@ -159,3 +159,10 @@ def test_the_sum_is_of_the_bytes_as_sent(shared_data: Path) -> None:
     assert len(checker.end()) == 64
     assert checker.records == 11_285
     assert np.array(checker.received) == file.stat().st_size
+
+
+def test_deep_nesting_in_a_field_that_nobody_reads_is_refused() -> None:
+    text = json.dumps([BOX]).replace('"score"', '"x": ' + "[" * 5000 + "]" * 5000 + ', "score"')
+    with pytest.raises(DataError, match="nested too deeply") as caught:
+        check(text.encode())
+    assert caught.value.rule == "json"

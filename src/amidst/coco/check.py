@@ -124,12 +124,15 @@ def _records(sections: dict[str, Any], name: str, found: Findings) -> Iterator[A
         return
     if isinstance(section, msgspec.Raw):
         try:
-            texts = msgspec.json.decode(section, type=list[msgspec.Raw])
+            texts = parsing.decode(parsing.LIST, section)
         except msgspec.DecodeError:
             found.add("wrong-type", "error", None, f"`{name}` must be a list")
             return
-        for text in texts:
-            yield _value(text)
+        for index, text in enumerate(texts):
+            try:
+                yield _value(text)
+            except RecursionError:
+                found.add("json", "error", f"record at index {index} of `{name}`", parsing.TOO_DEEP)
     elif isinstance(section, list):
         yield from section
     else:
@@ -137,6 +140,7 @@ def _records(sections: dict[str, Any], name: str, found: Findings) -> Iterator[A
 
 
 def _value(text: msgspec.Raw) -> Any:
+    """A record. Raises RecursionError for one that is nested too deeply."""
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:  # a number beyond float64, which json reads as infinite

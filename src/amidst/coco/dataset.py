@@ -26,6 +26,8 @@ from amidst.coco.records import Annotation, Category, Image
 from amidst.errors import DataError, UsageError
 
 R = TypeVar("R", Image, Annotation, Category)
+_INFO = msgspec.json.Decoder(dict[str, Any] | None)
+_LICENSES = msgspec.json.Decoder(list[dict[str, Any]] | None)
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,9 @@ class CocoDataset:
                 images=parsing.parse_images(sections.pop("images"), file),
                 annotations=parsing.parse_annotations(sections.pop("annotations", empty), file),
                 categories=parsing.parse_categories(sections.pop("categories", empty), file),
-                info=msgspec.json.decode(sections.pop("info", b"{}"), type=dict[str, Any] | None) or {},
-                licenses=tuple(
-                    msgspec.json.decode(sections.pop("licenses", empty), type=list[dict[str, Any]] | None)
-                    or ()
-                ),
-                extra={key: msgspec.json.decode(text) for key, text in sections.items()},
+                info=parsing.decode(_INFO, sections.pop("info", b"{}")) or {},
+                licenses=tuple(parsing.decode(_LICENSES, sections.pop("licenses", empty)) or ()),
+                extra={key: parsing.decode(parsing.ANY, text) for key, text in sections.items()},
             )
         except msgspec.DecodeError as error:
             raise DataError(f"info or licenses: {error}", file=file, rule="wrong-type") from None

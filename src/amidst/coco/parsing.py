@@ -20,6 +20,7 @@ from amidst.errors import DataError, UsageError
 
 Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Flag = Literal[0, 1] | bool | None
+TOO_DEEP = "lists or objects are nested too deeply"
 _NULL = msgspec.Raw(b"null")
 
 
@@ -48,6 +49,11 @@ class CategoryJson(msgspec.Struct, gc=False):
     supercategory: str | None = ""
 
 
+_SECTIONS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+LIST = msgspec.json.Decoder(list[msgspec.Raw])
+ANY = msgspec.json.Decoder(Any)
+
+
 class _ImageStrict(ImageJson, forbid_unknown_fields=True, gc=False):
     pass
 
@@ -61,8 +67,17 @@ class _CategoryStrict(CategoryJson, forbid_unknown_fields=True, gc=False):
 
 
 J = TypeVar("J", ImageJson, AnnotationJson, CategoryJson)
+T = TypeVar("T")
 R = TypeVar("R", Image, Annotation, Category)
 Extra = dict[str, Any]
+
+
+def decode(decoder: msgspec.json.Decoder[T], text: bytes | msgspec.Raw) -> T:
+    """What the text says. Raises msgspec.DecodeError, also for nesting beyond what can be followed."""
+    try:
+        return decoder.decode(text)
+    except RecursionError:
+        raise msgspec.DecodeError(TOO_DEEP) from None
 
 
 def read_file(path: Path) -> bytes:
@@ -77,7 +92,7 @@ def read_file(path: Path) -> bytes:
 def parse_sections(data: bytes, file: Path | None) -> dict[str, msgspec.Raw]:
     """The top level of a dataset file, values unparsed. Raises DataError if it is not one JSON object."""
     try:
-        return msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        return decode(_SECTIONS, data)
     except msgspec.ValidationError as error:
         raise DataError(f"a dataset is one JSON object: {error}", file=file, rule="json") from None
     except msgspec.DecodeError as error:
@@ -151,20 +166,21 @@ def _parse_list(
     file: Path | None,
 ) -> tuple[R, ...]:
     try:
-        return tuple([build(record, {}) for record in msgspec.json.decode(text, type=list[strict])])  # type: ignore[valid-type]
-    except (msgspec.ValidationError, DataError):
+        decoder = msgspec.json.Decoder(list[strict])  # type: ignore[valid-type]
+        return tuple([build(record, {}) for record in decode(decoder, text)])
+    except (msgspec.DecodeError, DataError):
         pass  # a field that is not ours, or a defect: go record by record
     try:
-        texts = msgspec.json.decode(text, type=list[msgspec.Raw])
+        texts = decode(LIST, text)
     except msgspec.DecodeError as error:
         raise DataError(f"expected a list of {kind} records: {error}", file=file, rule="json") from None
     known = frozenset(loose.__struct_fields__)
-    one, fields = msgspec.json.Decoder(loose), msgspec.json.Decoder(dict[str, msgspec.Raw])
+    one = msgspec.json.Decoder(loose)
     records: list[R] = []
     for index, item in enumerate(texts):
         try:
-            parsed = one.decode(item)
-            extra = {k: msgspec.json.decode(v) for k, v in fields.decode(item).items() if k not in known}
+            parsed = decode(one, item)
+            extra = {k: decode(ANY, v) for k, v in decode(_SECTIONS, item).items() if k not in known}
             records.append(build(parsed, extra))
         except msgspec.DecodeError as error:
             raise _defect(item, index, str(error), kind, file) from None
@@ -176,7 +192,10 @@ def _parse_list(
 def _defect(item: msgspec.Raw, index: int, problem: str, kind: str, file: Path | None) -> DataError:
     """Names a record by its id where it has one, by its place in the list where not."""
     record = f"{kind} at index {index}"
-    value = msgspec.json.decode(item)
+    try:
+        value = decode(ANY, item)
+    except msgspec.DecodeError:
+        return DataError(problem, file=file, record=record, rule="json")
     if isinstance(value, dict) and isinstance(value.get("id"), int):
         record = f"{kind} {value['id']}"
     rules = {"missing required": "missing-field", "out of range": "non-finite"}

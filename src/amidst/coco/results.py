@@ -201,7 +201,7 @@ class Results:
 
 def _parse(data: bytes, file: Path | None) -> list[_Detection]:
     try:
-        return msgspec.json.decode(data, type=list[_Detection])
+        return parsing.decode(msgspec.json.Decoder(list[_Detection]), data)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError as error:

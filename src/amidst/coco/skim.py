@@ -26,6 +26,10 @@ class Skim:
     category_ids: npt.NDArray[np.int64]
 
 
+_IMAGES = msgspec.json.Decoder(list[parsing.ImageJson])
+_ANNOTATIONS = msgspec.json.Decoder(list[parsing.AnnotationJson])
+
+
 def skim(path: Path, *, with_masks: bool) -> Skim | None:
     """None if the file holds anything but plain records: a defect, an `ignore` flag, or (with_masks) a mask
     that the engine would not read as we do. Reading the records then tells which.
@@ -35,8 +39,8 @@ def skim(path: Path, *, with_masks: bool) -> Skim | None:
     data = parsing.read_file(path)
     try:
         sections = parsing.parse_sections(data, path)
-        images = msgspec.json.decode(sections["images"], type=list[parsing.ImageJson])
-        annotations = msgspec.json.decode(sections["annotations"], type=list[parsing.AnnotationJson])
+        images = parsing.decode(_IMAGES, sections["images"])
+        annotations = parsing.decode(_ANNOTATIONS, sections["annotations"])
         categories = parsing.parse_categories(sections["categories"], path)
         if with_masks and not all(_is_plain_mask(annotation) for annotation in annotations):
             return None

@@ -23,7 +23,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 PIECE_BYTES = 1 << 23
 
 _BOM = b"\xef\xbb\xbf"
-_BETWEEN = re.compile(rb"\s*,\s*(?=\{)")
+_LAST_CUT = re.compile(rb"(?s:.*)\}(\s*,\s*)(?=\{)")
 
 
 def stream_records(
@@ -38,7 +38,7 @@ def stream_records(
     begun = 0
     try:
         for piece in _pieces(path, piece_bytes):
-            records = decoder.decode(piece)
+            records = parsing.decode(decoder, piece)
             yield begun, records
             begun += len(records)
     except msgspec.ValidationError as error:
@@ -53,7 +53,7 @@ def _at_once(path: Path, decoder: msgspec.json.Decoder[list[R]], name: str) -> l
     """All records of a file that is not to be cut into pieces, or the error for one that is not JSON."""
     data = parsing.read_file(path)
     try:
-        return decoder.decode(data)
+        return parsing.decode(decoder, data)
     except msgspec.ValidationError as error:
         raise defect(str(error), 0, name, path) from None
     except msgspec.DecodeError as error:
@@ -65,17 +65,20 @@ class Cutter:
 
     def __init__(self, piece_bytes: int = PIECE_BYTES) -> None:
         self._piece_bytes, self._text, self._begun = piece_bytes, bytearray(), False
+        self._look_at = piece_bytes
 
     def feed(self, text: bytes) -> bytes | None:
         """The next bytes of the file; a list of some records where there is one."""
         self._text += text
         if not self._begun and self._text.startswith(_BOM):
             del self._text[: len(_BOM)]
-        if len(self._text) < self._piece_bytes:
+        if len(self._text) < self._look_at:
             return None
         cut = _last_cut(self._text)
         if cut is None:
+            self._look_at = 2 * len(self._text)  # else the same text is searched for each piece again
             return None
+        self._look_at = self._piece_bytes
         stop, start = cut
         piece = self._head() + bytes(self._text[:stop]) + b"]"
         del self._text[:start]
@@ -111,13 +114,8 @@ def _pieces(path: Path, piece_bytes: int) -> Iterator[bytes]:
 
 def _last_cut(text: bytes | bytearray) -> tuple[int, int] | None:
     """Where the last record that is followed by another ends, and where that one begins."""
-    stop = text.rfind(b"}")
-    while stop >= 0:
-        between = _BETWEEN.match(text, stop + 1)
-        if between:
-            return stop + 1, between.end()
-        stop = text.rfind(b"}", 0, stop)
-    return None
+    found = _LAST_CUT.match(text)
+    return None if found is None else found.span(1)
 
 
 def defect(problem: str, begun: int, name: str, file: Path) -> DataError:

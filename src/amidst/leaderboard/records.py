@@ -121,6 +121,8 @@ class Reader:
         first = self._records
         try:
             records = self._decoder.decode(piece)
+        except RecursionError:
+            raise self._error(parsing.TOO_DEEP, "json", first, "in the part that begins with ") from None
         except msgspec.ValidationError as error:
             found = defect(str(error), first, "detection", Path(self._name))
             raise DataError(found.problem, file=self._name, record=found.record, rule=found.rule) from None
