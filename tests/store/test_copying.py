@@ -148,3 +148,10 @@ def test_a_row_that_comes_back_changed_is_found(with_both: Callable[[Play], None
         assert await rows_of(target) == 0
 
     with_both(play)
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:secret@host:port/x", "postgresql:/me:secret", "://secret"])
+def test_an_address_that_is_none_is_said_without_its_password(url: str) -> None:
+    with pytest.raises(UsageError, match="expected a database as postgresql://") as caught:
+        PostgresStore(url)
+    assert "secret" not in str(caught.value)

@@ -41,12 +41,12 @@ class PostgresStore:
     def __init__(self, url: str, *, connections: int = 8) -> None:
         try:
             address = make_url(url).set(drivername="postgresql+asyncpg")
-        except ArgumentError:
-            raise UsageError(f"expected postgresql://user:password@host:port/database, got {url!r}") from None
-        self._name = address.render_as_string(hide_password=True)
-        self._engine = create_async_engine(
-            address, pool_size=connections, max_overflow=0, pool_timeout=30, connect_args={"timeout": 10}
-        )
+            self._name = address.render_as_string(hide_password=True)
+            self._engine = create_async_engine(
+                address, pool_size=connections, max_overflow=0, pool_timeout=30, connect_args={"timeout": 10}
+            )
+        except (ArgumentError, ValueError, TypeError):  # not quoted: a password may stand in it
+            raise UsageError("expected a database as postgresql://user:password@host:port/name") from None
 
     async def write(self, work: Work[T]) -> T:
         """Runs a writing transaction; returns after its commit. Raises what `work` raises, or
