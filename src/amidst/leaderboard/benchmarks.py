@@ -20,6 +20,8 @@ from amidst.leaderboard.schema import benchmark, membership, phase, submission, 
 from amidst.leaderboard.splits import divide
 from amidst.store.opening import Store
 
+LONGEST_NAME = 200
+
 
 class Benchmark(msgspec.Struct, frozen=True):
     """A benchmark, as everybody may know it."""
@@ -71,9 +73,11 @@ async def create(
 ) -> list[Phase]:
     """Writes the public list and the hidden parts, then the database, in which the benchmark then exists.
 
-    Raises UsageError for shares that do not fit or phases of one name, DataError for annotations that cannot
-    be scored so.
+    Raises UsageError for shares that do not fit, phases of one name or a senseless name, DataError for
+    annotations that cannot be scored so.
     """
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise UsageError(f"a benchmark needs a name of 1 to {LONGEST_NAME} printable characters")
     names = [new.name for new in phases]
     if len(set(names)) != len(names):
         raise UsageError(f"phases need different names, got {names}")

@@ -22,6 +22,7 @@ SECOND_DAY = 24 * 3600
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=366 * SECOND_DAY)]
+Moment = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799 * MICRO)]  # to the end of the year 9999
 Bytes = Annotated[int, msgspec.Meta(ge=1, le=2**42)]
 
 
@@ -73,10 +74,10 @@ class PhaseConfig(Config, frozen=True):
     per_day (from midnight UTC) and total: submissions of one team; failed ones do not count.
     """
 
-    opens_at: int | None = None
-    closes_at: int | None = None
-    frozen_at: int | None = None
+    opens_at: Moment | None = None
+    closes_at: Moment | None = None
+    frozen_at: Moment | None = None
     per_day: Count = 5
     total: Count = 100
     visibility: Visibility = "all"
-    description: Annotated[str, msgspec.Meta(max_length=4000)] = ""
+    description: Annotated[str, msgspec.Meta(max_length=4000, pattern=r"^[^\x00]*$")] = ""

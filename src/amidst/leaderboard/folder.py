@@ -58,8 +58,11 @@ class Folder:
     def make(self) -> None:
         """All folders, closed to others."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.root.chmod(0o700)  # one that was there may be open
         for folder in (self.hidden, self.uploads, self.work):
             folder.mkdir(mode=0o700, exist_ok=True)
+        if self.database.exists():
+            self.database.chmod(0o600)
 
     def write_hidden(self, phase_id: int, data: bytes) -> None:
         """The annotations of a phase, readable by their owner alone from the first byte on."""
