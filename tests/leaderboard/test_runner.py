@@ -136,3 +136,41 @@ def test_a_scorer_that_lost_its_lease_leaves_the_file_to_the_next(
         assert found.state == "scored"
 
     with_board(play, config)
+
+
+def test_a_folder_that_is_away_for_a_while_costs_no_attempt(
+    with_board: Play, dataset: CocoDataset, make_detections: Callable[..., Any]
+) -> None:
+    """The scorer goes on, and what waited is scored as soon as the folder is there again."""
+    config = BenchmarkConfig(times=TimeLimits(watch=0.05, retries=0))
+
+    async def play(store: Store, folder: Folder) -> None:
+        key = await queued(store, folder, json.dumps(make_detections(dataset, 1)).encode())
+        folder.work.rename(folder.root / "away")
+        task = asyncio.create_task(Runner(store, folder, config, lambda: 1).run())
+        await asyncio.sleep(0.5)
+        assert not task.done()
+        (folder.root / "away").rename(folder.work)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        found = await ended(store, folder, config, key)
+        assert (found.state, found.attempts) == ("scored", 1)
+
+    with_board(play, config)
+
+
+def test_the_watchdog_outlives_a_disk_that_refuses(with_board: Play) -> None:
+    config = BenchmarkConfig(times=TimeLimits(watch=0.05, queued=0.001))
+
+    async def play(store: Store, folder: Folder) -> None:
+        key = await queued(store, folder, b"[]")
+        folder.upload(key).unlink()
+        folder.upload(key).mkdir()  # cannot be unlinked
+        task = asyncio.create_task(Runner(store, folder, config, lambda: 10**6, scorers=0).run())
+        await asyncio.sleep(0.5)
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert (await store.read(lambda c: submissions.find(c, key))).state == "timed_out"
+
+    with_board(play, config)

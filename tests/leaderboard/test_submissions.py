@@ -11,14 +11,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, select
 
-from amidst.errors import UnknownRecord, UsageError
+from amidst.errors import DataError, UnknownRecord, UsageError
 from amidst.leaderboard import benchmarks, submissions
 from amidst.leaderboard.config import MICRO, PhaseConfig, TimeLimits
 from amidst.leaderboard.folder import Folder
 from amidst.leaderboard.schema import metadata, submission, transition, worker
 from amidst.leaderboard.states import FOLLOWS, OPEN, STATES, may_follow
 from amidst.leaderboard.store import Store
-from amidst.leaderboard.submissions import DAY, Method, Refused
+from amidst.leaderboard.submissions import DAY, Method, Refused, Submission
 
 Play = Any
 NUMBERS = {"ap": 0.5}
@@ -237,5 +237,43 @@ def test_nothing_stays_longer_than_its_limit(with_board: Play) -> None:
         ]
         left = select(submission.c.id).where(submission.c.state.in_(OPEN))
         assert await store.read(lambda c: c.execute(left).all()) == []
+
+    with_board(play)
+
+
+@pytest.mark.parametrize("sha256", ["", "0" * 64])
+def test_a_file_is_sent_before_the_end_or_fixed_by_its_hash_before_it(with_board: Play, sha256: str) -> None:
+    """Announced at 5, complete at 20, in a phase that closes at 10 or is frozen then."""
+
+    def sent(connection: Connection, config: PhaseConfig) -> Submission:
+        phase = benchmarks.find_phase(connection, "dev")
+        benchmarks.set_phase(connection, phase.id, config)
+        team = benchmarks.add_team(connection, f"T{config.closes_at}", 0)
+        key, _ = submissions.announce(
+            connection,
+            phase.id,
+            "dev",
+            config,
+            team_id=team,
+            worker_id=1,
+            file_name="r.json",
+            size=2,
+            sha256=sha256,
+            about=Method(),
+            now=5,
+        )
+        submissions.begin(connection, key, 6)
+        submissions.complete(connection, key, "0" * 64, 0, 20)
+        return submissions.find(connection, key)
+
+    async def play(store: Store, folder: Folder) -> None:
+        await store.write(lambda c: c.execute(worker.insert().values(display="Ann", created_at=0)))
+        frozen = await store.write(lambda c: sent(c, PhaseConfig(frozen_at=10)))
+        assert frozen.created_at == (5 if sha256 else 20)
+        if sha256:
+            assert (await store.write(lambda c: sent(c, PhaseConfig(closes_at=10)))).state == "queued"
+            return
+        with pytest.raises(DataError, match="closed before the file had come"):
+            await store.write(lambda c: sent(c, PhaseConfig(closes_at=10)))
 
     with_board(play)

@@ -13,6 +13,7 @@ import secrets
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -70,6 +71,8 @@ class Runner:
                 await self.sweep()
             except StoreUnavailable as error:
                 log.error("the watchdog waits for the database: %s", error)
+            except Exception:  # it has to outlive whatever a disk or a row does
+                log.exception("the watchdog goes on after an error")
             await asyncio.sleep(times.watch)
 
     async def sweep(self) -> None:
@@ -85,15 +88,34 @@ class Runner:
 
     async def _work(self) -> None:
         while True:
-            job = None
-            with suppress(StoreUnavailable):
-                job = await self._store.write(self._claim)
-            if job is not None:
-                await self.score(job)
+            if await self._next():
                 continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._config.times.watch)
             self._wake.clear()
+
+    async def _next(self) -> bool:
+        """Scores the oldest queued submission; False if none waits or it could not be scored now."""
+        claimed = None
+        try:
+            claimed = await self._store.write(self._claim)
+            if claimed is not None:
+                await self.score(claimed)
+        except StoreUnavailable:
+            return False
+        except Exception as error:
+            log.exception("a scorer goes on after an error")
+            if claimed is not None:
+                await self._undone(claimed[0], error)
+            return False
+        return claimed is not None
+
+    async def _undone(self, job: Job, error: Exception) -> None:
+        """Gives a submission back. What a disk or a folder refused is no attempt at scoring it."""
+        counts, times = not isinstance(error, OSError), self._config.times
+        give_back = partial(submissions.give_back, job=job, times=times, now=self._clock(), counts=counts)
+        state = await self._finish(give_back)
+        log.error("submission %d could not be scored; now %s", job.submission, state)
 
     def _claim(self, connection: Connection) -> tuple[Job, int] | None:
         job = submissions.claim(connection, self._config.times, self._clock())

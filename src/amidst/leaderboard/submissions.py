@@ -12,7 +12,7 @@ import secrets
 import msgspec
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
-from amidst.errors import AnswerError, UnknownRecord
+from amidst.errors import AnswerError, DataError, UnknownRecord
 from amidst.leaderboard.config import MICRO, SECOND_DAY, PhaseConfig, TimeLimits
 from amidst.leaderboard.schema import phase, submission, team, transition
 from amidst.leaderboard.states import OPEN, State, may_follow
@@ -144,8 +144,8 @@ def announce(
     """A new submission, or the team's living one of the same content in the same phase: id, and whether it is
     new.
 
-    name, config: of the phase. sha256: of the file, or "" if unknown. Raises Refused when the phase is
-    closed or a limit is reached.
+    name, config: of the phase. sha256: of the file, or "" if unknown; see `complete`. Raises Refused when the
+    phase is closed or a limit is reached.
     """
     connection.execute(select(team.c.id).where(team.c.id == team_id).with_for_update())  # one at a time
     same = same_content(connection, phase_id, team_id, sha256)
@@ -231,15 +231,28 @@ def begin(connection: Connection, key: int, now: int) -> None:
 def complete(connection: Connection, key: int, sha256: str, records: int, now: int) -> int:
     """All bytes have come and are right: to the queue. If the team has the same content there already, this
     one is withdrawn. Gives the submission that will be scored.
+
+    A file that was announced without its SHA-256 counts as sent now, for a team may have worked at it until
+    now. Raises DataError if its phase has closed meanwhile.
     """
     row = connection.execute(
-        select(submission.c.phase_id, submission.c.team_id).where(submission.c.id == key)
+        select(submission.c.phase_id, submission.c.team_id, submission.c.sha256, submission.c.created_at)
+        .add_columns(phase.c.name, phase.c.config_json)
+        .join(phase, phase.c.id == submission.c.phase_id)
+        .where(submission.c.id == key)
     ).one()
+    sent = row.created_at if row.sha256 else now
+    closes = msgspec.json.decode(row.config_json, type=PhaseConfig).closes_at
+    if not row.sha256 and closes is not None and now >= closes:
+        problem = (
+            f"the phase {row.name!r} closed before the file had come, and no SHA-256 was announced for it"
+        )
+        raise DataError(problem, rule="closed")
     same = same_content(connection, row.phase_id, row.team_id, sha256, but=key)
     if same is not None:
         move(connection, key, "withdrawn", now, f"the same as submission {same}", sha256="")
         return same
-    move(connection, key, "queued", now, sha256=sha256, records=records)
+    move(connection, key, "queued", now, sha256=sha256, records=records, created_at=sent)
     return key
 
 
@@ -299,11 +312,20 @@ def end(connection: Connection, job: Job, after: State, reason: str, now: int) -
     return True
 
 
-def give_back(connection: Connection, job: Job, times: TimeLimits, now: int) -> State | None:
-    """The scorer died: the submission waits again, or has failed after the last retry. None as in `score`."""
+def give_back(
+    connection: Connection, job: Job, times: TimeLimits, now: int, *, counts: bool = True
+) -> State | None:
+    """The scorer died: the submission waits again, or has failed after the last retry. None as in `score`.
+
+    counts: False if it could not even be started, which is no attempt.
+    """
     if not holds(connection, job):
         return None
     attempts = connection.scalar(select(submission.c.attempts).where(submission.c.id == job.submission)) or 0
+    if not counts:
+        reason = "the scorer could not be started"
+        move(connection, job.submission, "queued", now, reason, lease="", attempts=attempts - 1)
+        return "queued"
     after: State = "queued" if attempts <= times.retries else "failed"
     reason = f"the scorer died {attempts} times" if after == "failed" else "the scorer died"
     move(connection, job.submission, after, now, reason, lease="")

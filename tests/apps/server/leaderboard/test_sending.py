@@ -14,6 +14,7 @@ import pytest
 
 from amidst.coco import CocoDataset
 from amidst.evaluation import evaluate
+from amidst.leaderboard.uploads import Uploads
 
 Guesses = Callable[..., list[dict[str, Any]]]
 
@@ -167,3 +168,19 @@ def test_nearly_the_same_is_noted_for_organisers(site: Any, make_guesses: Guesse
     assert (noted[0]["submission"], noted[0]["other"]) == (second["id"], first["id"])
     assert noted[0]["similarity"] >= 0.95
     assert site.call("ann", "GET", "/api/organise/near-equal")[0] == 403
+
+
+def test_what_breaks_the_check_ends_the_submission(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody thought of leaves no submission that is checked for ever."""
+    _, found = site.announce("ann", 2)
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Uploads, "append", broken)
+    assert site.put("ann", found["id"], b"[]")[0] == 500
+    after = site.call("ann", "GET", f"/api/submissions/{found['id']}")[1]
+    assert (after["state"], after["reason"]) == (
+        "failed",
+        "the server could not check this file; send it again",
+    )

@@ -7,8 +7,10 @@ app = await create_app(store, folder, clock, secrets, BoardConfig())
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Annotated
 
 import msgspec
 from argon2 import PasswordHasher
@@ -37,6 +39,8 @@ from amidst.leaderboard.submissions import Refused
 from amidst.leaderboard.uploads import Uploads
 from amidst.store.opening import Store
 
+log = logging.getLogger(__name__)
+
 TRANSLATION: Translation = {
     StoreUnavailable: (503, "unavailable"),
     UnknownRecord: (404, "not-found"),
@@ -61,7 +65,7 @@ class BoardConfig(Config, frozen=True):
     """
 
     public_origin: str = ""
-    scorers: int = 1
+    scorers: Annotated[int, msgspec.Meta(ge=0, le=64)] = 1
     pieces: Rate = Rate(count=1200)
     accounts: AccountsConfig = AccountsConfig(session_h=30 * 24.0, session_limit_h=366 * 24.0)
     auth: AuthLimits = msgspec.field(default_factory=AuthLimits)
@@ -70,6 +74,12 @@ class BoardConfig(Config, frozen=True):
 def make_accounts(clock: Clock, config: AccountsConfig) -> Accounts:
     """The accounts of a benchmark: organisers and members of teams."""
     return Accounts(account_tables, clock, config, benchmarks.entered)
+
+
+def _told(working: asyncio.Task[None]) -> None:
+    """Says at once that nothing is scored any more, not when the server ends."""
+    if not working.cancelled() and working.exception() is not None:
+        log.critical("scorers and watchdog have ended; restart the server", exc_info=working.exception())
 
 
 async def create_app(
@@ -101,6 +111,7 @@ async def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         working = asyncio.create_task(runner.run())
+        working.add_done_callback(_told)
         yield
         working.cancel()
         with suppress(asyncio.CancelledError):

@@ -10,6 +10,7 @@ Whoever is not of the team gets the same 404 as for a submission that does not e
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -24,13 +25,13 @@ from amidst.apps.server.foundation import LARGEST_ID, Id
 from amidst.apps.server.leaderboard.board import checked_link
 from amidst.apps.server.limits import Limiter, Rate
 from amidst.apps.server.sessions import Session
-from amidst.errors import DataError
+from amidst.errors import DataError, StoreUnavailable
 from amidst.leaderboard import benchmarks, submissions
 from amidst.leaderboard.benchmarks import Benchmark
 from amidst.leaderboard.folder import Folder
 from amidst.leaderboard.ranking import rounded
 from amidst.leaderboard.runner import Runner
-from amidst.leaderboard.submissions import Method, Submission
+from amidst.leaderboard.submissions import Method, Refused, Submission
 from amidst.leaderboard.uploads import Uploads, size_of
 from amidst.store.opening import Store
 
@@ -168,6 +169,15 @@ class SendingRoutes:
             await self.store.write(lambda c: submissions.move(c, found.id, "failed", clock(), reason))
             path.unlink(missing_ok=True)
             raise Refusal(422, reason, error.rule) from None
+        except (StoreUnavailable, Refused):
+            raise
+        except Exception:  # it would stay `checking`, and each further piece would meet the same
+            reason = "the server could not check this file; send it again"
+            with suppress(Refused):
+                await self.store.write(lambda c: submissions.move(c, found.id, "failed", clock(), reason))
+            self.uploads.forget(found.id)
+            path.unlink(missing_ok=True)
+            raise
         return reply(await self._about(session, found.id))
 
     async def _complete(self, found: Submission) -> None:
