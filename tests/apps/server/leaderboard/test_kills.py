@@ -37,3 +37,5 @@ def test_none_is_lost_and_none_scored_twice(
     found = benchmark.run_kills(tmp_path, url, submissions=4, kills=2, teams=2, seed=3)
     assert (found["submissions"], found["lost"], found["scored_twice"]) == (4, 0, 0)
     assert found["attempts"] >= 4
+    assert (found["older_than_twice_its_limit"], found["retries"]) == (0, 10)
+    assert 0 < max(found["longest_of_its_limit"].values()) <= 2
