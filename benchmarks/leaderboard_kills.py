@@ -158,8 +158,9 @@ def organiser_submissions(organiser: Any) -> list[dict[str, Any]]:
 async def check(
     server: Server, truth: CocoDataset, keys: dict[int, Path]
 ) -> tuple[int, int, dict[str, float]]:
-    """Holds the database against what was acknowledged; the attempts, how many were given up, and by state the
-    longest stay as a share of its limit.
+    """Holds the database against what was acknowledged.
+
+    The attempts, how many were given up, and by state the longest stay as a share of its limit.
     """
     store = await open_store(server.database_url or server.folder / "benchmark.db")
     rows = await store.read(lambda c: c.execute(select(submission)).mappings().all())
