@@ -185,13 +185,25 @@ class Client:
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+            with urllib.request.build_opener(_Stay).open(request, timeout=TIMEOUT_S) as response:
                 body: bytes = response.read()
                 self._answered = True
                 return body
         except urllib.error.HTTPError as error:
             self._answered = True
+            if 300 <= error.code < 400:
+                place = error.headers.get("Location", "another address")
+                raise UsageError(
+                    f"{self._base} sends on to {place}: give the address of the server itself"
+                ) from None
             raise _answer(error) from None
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: it would take the token to another server."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Leaves the answer as it is."""
 
 
 def origin(url: str) -> str:

@@ -165,14 +165,25 @@ def test_an_address_where_nobody_or_another_server_answers(run: Run, monkeypatch
                 assert "not as an evaluation server" in found.err
 
 
+def test_a_token_does_not_follow_a_redirect(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMIDST_TOKEN", "x")
+    with _answering(b"{}") as other, _answering(b"", other) as url:
+        for words in (("status", url), ("invite", url, "x"), ("enter", f"{url}/enter#x", "--name", "x")):
+            found = run(*words)
+            assert found.code == 2
+            assert f"{url} sends on to {other}" in found.err
+
+
 @contextmanager
-def _answering(reply: bytes) -> Iterator[str]:
-    """A server that has one reply for everything."""
+def _answering(reply: bytes, elsewhere: str = "") -> Iterator[str]:
+    """A server that has one reply for everything, or sends everybody elsewhere."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            self.send_response(200)
+            self.send_response(302 if elsewhere else 200)
+            if elsewhere:
+                self.send_header("Location", elsewhere)
             self.end_headers()
             self.wfile.write(reply)
 
