@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from amidst.models.enlarged import convolve_enlarged
+from amidst.models.enlarged import both_ways, convolve_enlarged
 
 
 def convolution(bias: bool = True) -> nn.Conv2d:
@@ -53,3 +53,12 @@ def test_keeps_the_precision_it_is_given() -> None:
     found = convolve_enlarged(x.bfloat16(), conv.bfloat16(), "bilinear")
     assert found.dtype == torch.bfloat16
     assert torch.allclose(found.float(), exact, atol=0.05)
+
+
+def test_learns_in_a_process_that_has_predicted() -> None:
+    both_ways.cache_clear()
+    conv, x = convolution(), torch.randn(1, 3, 4, 5)
+    with torch.inference_mode():
+        convolve_enlarged(x, conv, "bilinear")
+    convolve_enlarged(x, conv, "bilinear").sum().backward()
+    assert conv.weight.grad is not None

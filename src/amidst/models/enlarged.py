@@ -50,5 +50,6 @@ def convolve_enlarged(x: Tensor, conv: nn.Conv2d, mode: str) -> Tensor:
 @cache
 def both_ways(mode: str) -> Tensor:
     """PHASES down and across (9, 36): taps of the kernel (t, u) -> phases (a, b) of cells (s, r)."""
-    one_way = torch.tensor(PHASES[mode])
-    return torch.einsum("ats,bur->tuabsr", one_way, one_way).reshape(9, 36)
+    with torch.inference_mode(False):  # kept for training too, whoever asks first
+        one_way = torch.tensor(PHASES[mode])
+        return torch.einsum("ats,bur->tuabsr", one_way, one_way).reshape(9, 36)
