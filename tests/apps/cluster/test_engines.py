@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from PIL import Image
 
 from amidst.apps.cluster import local, on_ray
 from amidst.apps.cluster.fingerprinting import Fingerprinting
-from amidst.apps.cluster.parts import Done, Plan, read_rows
+from amidst.apps.cluster.parts import Done, Format, Plan, count_part, encode, read_rows
 from amidst.apps.cluster.places import Place
 from amidst.errors import UsageError
 
@@ -128,6 +131,62 @@ def test_a_run_goes_on_where_it_stopped_and_refuses_another(photos: Path, tmp_pa
         plan.begin(job)
 
 
+def test_another_folder_and_changed_files_are_another_run(amidst: Any, photos: Path, tmp_path: Path) -> None:
+    other, out, cache = tmp_path / "other", tmp_path / "out", tmp_path / "cache"
+    shutil.copytree(photos, other)
+    find = ("--engine", "local", "-o", out)
+    count = ("dataset", "duplicates", photos, "--engine", "local", "--cache", cache, "--json")
+    assert amidst("predict", photos, *find).code == 1
+    assert len(amidst(*count).json["broken"]) == 1
+    elsewhere = amidst("predict", other, *find)
+    assert elsewhere.code == 2
+    assert "another run (different: job)" in elsewhere.err
+    shutil.copy(photos / "00.png", photos / "99.png")  # the broken one is replaced
+    for words in (("predict", photos, *find), count):
+        mended = amidst(*words)
+        assert mended.code == 2
+        assert "another run (different: files)" in mended.err
+
+
+def test_changed_records_of_a_dataset_are_another_run(amidst: Any, photos: Path, tmp_path: Path) -> None:
+    dataset = tmp_path / "d.json"
+    words = (
+        "predict",
+        "person",
+        "--ann",
+        dataset,
+        "--images",
+        photos,
+        "--engine",
+        "local",
+        "-o",
+        tmp_path / "o",
+    )
+    person = {"id": 1, "name": "person"}
+    for number, code in ((7, 0), (8, 2)):
+        image = {"id": number, "file_name": "00.png", "height": 40, "width": 60}
+        dataset.write_text(json.dumps({"images": [image], "annotations": [], "categories": [person]}))
+        typed = amidst(*words)
+        assert typed.code == code
+    assert "different: files" in typed.err
+
+
+@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+def test_parts_that_are_there_are_counted_and_damaged_ones_done_again(
+    photos: Path, tmp_path: Path, format: Format
+) -> None:
+    plan = replace(plan_of(photos, tmp_path / "out"), format=format)
+    job = Fingerprinting(Place(str(photos)))
+    column = ("scores", pa.list_(pa.float64()))
+    rows = [{"file_name": "a", "error": None, "record": None, "scores": [0.5, 0.25]}] * 2
+    rows += [{"file_name": "b", "error": "broken", "record": None, "scores": []}]
+    plan.output.write(plan.name(0), encode(rows, [*job.columns(), column], format))
+    assert count_part(plan, 0) == Done(0, 3, 1, 2)
+    for damage in (b"", b"junk", encode(rows[1:], [*job.columns(), column], format)):
+        plan.output.write(plan.name(1), damage)
+        assert count_part(plan, 1) is None
+
+
 def test_a_part_that_cannot_be_written_has_failed_and_is_left_for_the_next_run(
     photos: Path, tmp_path: Path
 ) -> None:
@@ -163,7 +222,8 @@ def test_predict_and_duplicates_with_an_engine_say_what_they_say_without(
         scores = [detection["score"] for detection in line.get("detections", ())]
         assert sorted(row["scores"]) == pytest.approx(sorted(scores), abs=1e-4)
     again = amidst(*words)
-    assert again.json["resumed"] == PICTURES
+    assert again.code == 1  # it is broken still
+    assert again.json == typed.json | {"resumed": PICTURES}
     one = amidst("dataset", "duplicates", photos, "--json")
     many = amidst("dataset", "duplicates", photos, "--engine", engine, "--processes", 2, "--json")
     assert many.json["groups"] == one.json["groups"]

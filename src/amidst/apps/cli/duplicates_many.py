@@ -26,10 +26,10 @@ def read_fingerprints(
     """
     run = engine_of(engine)
     place = place_of(images)
-    listed = place.pictures() if names is None else list(names)
+    listed = place.items(names)
     with tempfile.TemporaryDirectory(prefix="amidst-") as folder:
         output = place_of(folder if cache is None else cache)
-        plan = Plan(tuple({"name": name} for name in listed), PART, output, "parquet")
+        plan = Plan(tuple(listed), PART, output, "parquet")
         summary = run_job("reading images", Fingerprinting(place), plan, run, workers)
         if summary["failed"]:
             raise FindingError(

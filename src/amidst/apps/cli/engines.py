@@ -8,7 +8,7 @@ from typing import Any
 from amidst.apps.cli.console import warning_line
 from amidst.apps.cli.lazy import load_module
 from amidst.apps.cli.progress import step
-from amidst.apps.cluster.parts import Done, Job, Plan
+from amidst.apps.cluster.parts import Done, Job, Plan, count_part
 from amidst.errors import UsageError
 
 ENGINES = {"local": "amidst.apps.cluster.local", "ray": "amidst.apps.cluster.on_ray"}
@@ -25,11 +25,21 @@ def engine_of(name: str) -> Run:
 
 
 def run_job(title: str, job: Job, plan: Plan, run: Run, workers: int) -> dict[str, Any]:
-    """Do what is missing of a job; how much there was, was found and went wrong in this run."""
+    """Do what is missing of a job; how much there was, was found and is broken in all its parts."""
     plan.begin(job)
-    missing = plan.missing()
-    done = sum(len(plan.part(number)) for number in range(len(plan)) if number not in set(missing))
-    summary = {"pictures": done, "resumed": done, "found": 0, "broken": 0, "failed": 0, "parts": len(plan)}
+    absent = set(plan.missing())
+    there = [count_part(plan, number) for number in range(len(plan)) if number not in absent]
+    before = [part for part in there if part is not None]
+    missing = sorted(set(range(len(plan))) - {part.number for part in before})
+    done = sum(part.pictures for part in before)
+    summary = {
+        "pictures": done,
+        "resumed": done,
+        "found": sum(part.found for part in before),
+        "broken": sum(part.broken for part in before),
+        "failed": 0,
+        "parts": len(plan),
+    }
     with step(title, len(plan.items)) as bar:
         for part in run(job, plan, missing, workers) if missing else ():
             if part.failed:

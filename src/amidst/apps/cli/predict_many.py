@@ -69,12 +69,13 @@ def _items(
         if paths:
             raise UsageError(f"give either --ann or a folder, not both (found {paths[0]})")
         dataset = CocoDataset.load(ann)
-        items: list[Row] = [
-            {"name": image.file_name, "image_id": image.id, "height": image.height, "width": image.width}
-            for image in dataset.images
+        place, listed = place_of(images), dataset.images
+        items = [
+            item | {"image_id": image.id, "height": image.height, "width": image.width}
+            for item, image in zip(place.items([image.file_name for image in listed]), listed, strict=True)
         ]
-        return place_of(images), items, dataset
+        return place, items, dataset
     if len(paths) != 1:
         raise UsageError("--engine takes one folder, here or in object storage, or --ann with --images")
     place = place_of(paths[0])
-    return place, [{"name": name} for name in place.pictures()], None
+    return place, place.items(), None

@@ -35,7 +35,12 @@ class Detecting:
     def about(self) -> dict[str, Any]:
         """What changes the result."""
         digest = hashlib.sha256(self.model.read_bytes()).hexdigest()
-        return {"kind": "detect", "model": digest, "categories": list(self.category_ids)}
+        return {
+            "kind": "detect",
+            "model": digest,
+            "categories": list(self.category_ids),
+            "place": self.place.address,
+        }
 
     def columns(self) -> Sequence[tuple[str, Any]]:
         """A row: the picture, and its detections as lists of equal length; boxes are x, y, w, h in pixels."""

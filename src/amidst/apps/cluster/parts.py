@@ -76,11 +76,11 @@ class Plan:
 
     def begin(self, job: Job) -> None:
         """Write what the run is, or check that it is the same. Raises UsageError for another one."""
-        names = json.dumps([item["name"] for item in self.items]).encode()
         entry = {
             "job": job.about(),
             "pictures": len(self.items),
-            "names": hashlib.sha256(names).hexdigest(),
+            "names": _digest([item["name"] for item in self.items]),
+            "files": _digest(self.items),  # all that is known of each: its stamp, its record in the dataset
             "part_size": self.part_size,
             "format": self.format,
         }
@@ -98,6 +98,10 @@ class Plan:
                 f"{self.output.address}: holds another run (different: {', '.join(changed)}); "
                 "name an empty folder, or repeat the command as it was"
             )
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,24 @@ def do_part(job: Job, worker: Worker, plan: Plan, number: int) -> Done:
         return Done(number, len(plan.part(number)), failed=str(error))
     broken = sum(row["error"] is not None for row in rows)
     return Done(number, len(rows), broken, sum(len(row.get("scores") or ()) for row in rows))
+
+
+def count_part(plan: Plan, number: int) -> Done | None:
+    """What a part that is there holds; None where it cannot be read, and has to be done again."""
+    data = plan.output.read(plan.name(number))
+    try:
+        if plan.format == "jsonl":
+            rows = [json.loads(line) for line in (data or b"").splitlines()]
+            pictures, broken = len(rows), sum(row["error"] is not None for row in rows)
+            found = sum(len(row.get("scores") or ()) for row in rows)
+        else:
+            table = pq.read_table(io.BytesIO(data or b""))
+            pictures, broken = len(table), len(table) - table["error"].null_count
+            lengths = (len(scores) for scores in table["scores"]) if "scores" in table.column_names else ()
+            found = sum(lengths)
+    except (ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+    return Done(number, pictures, broken, found) if pictures == len(plan.part(number)) else None
 
 
 def encode(rows: Sequence[Row], columns: Sequence[tuple[str, Any]], format: Format) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,10 +46,28 @@ class Place:
 
     def pictures(self) -> list[str]:
         """Names of the pictures below it, hidden ones passed over, sorted. Raises UsageError for none."""
+        return self._pictures(self._listing())
+
+    def items(self, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """{"name", "stamp"} of these files, or of all pictures. A stamp changes with the content, "" for no file.
+
+        Raises UsageError as `pictures`.
+        """
+        if is_remote(self.address):
+            listing = self._listing()
+            names = self._pictures(listing) if names is None else names
+            return [{"name": name, "stamp": _stamp(listing.get(name, {}))} for name in names]
+        names = self.pictures() if names is None else names
+        return [{"name": name, "stamp": _file_stamp(Path(self.address) / name)} for name in names]
+
+    def _listing(self) -> dict[str, dict[str, Any]]:
         fs, root = self._open()
-        found = self._patiently(lambda: fs.find(root))
-        names = [str(path).removeprefix(root).lstrip("/") for path in found]
-        names = sorted(name for name in names if is_image_name(name) and not _hidden(name))
+        fs.invalidate_cache()
+        found = self._patiently(lambda: fs.find(root, detail=True))
+        return {str(path).removeprefix(root).lstrip("/"): about for path, about in found.items()}
+
+    def _pictures(self, listing: Iterable[str]) -> list[str]:
+        names = sorted(name for name in listing if is_image_name(name) and not _hidden(name))
         if not names:
             raise UsageError(f"{self.address}: no image there, or no such folder")
         return names
@@ -128,6 +146,20 @@ def place_of(word: str | Path) -> Place:
     """The place that a word of the command line names; whole, for workers may have another working folder."""
     address = address_of(word)
     return Place(address if is_remote(address) else str(Path(address).resolve()))
+
+
+def _stamp(about: dict[str, Any]) -> str:
+    """Of a listed object: its size, and what its service tells of its version."""
+    told = (about.get(key) for key in ("size", "ETag", "etag", "LastModified", "mtime", "created"))
+    return " ".join(str(value) for value in told if value is not None)
+
+
+def _file_stamp(path: Path) -> str:
+    try:
+        about = path.stat()
+    except OSError:
+        return ""
+    return f"{about.st_size} {about.st_mtime_ns}"
 
 
 def _hidden(name: str) -> bool:
