@@ -7,8 +7,8 @@ import multiprocessing
 import os
 import shutil
 import signal
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from PIL import Image
 
 from amidst.apps.cluster import local, on_ray
 from amidst.apps.cluster.fingerprinting import Fingerprinting
-from amidst.apps.cluster.parts import Done, Format, Plan, count_part, encode, read_rows
+from amidst.apps.cluster.parts import Done, Format, Plan, Row, count_part, encode, read_rows
 from amidst.apps.cluster.places import Place
 from amidst.errors import UsageError
 
@@ -115,6 +115,45 @@ def test_ray_does_all_parts_though_a_worker_is_killed(
     check(photos, plan, done)
 
 
+@dataclass(frozen=True)
+class Deadly:
+    """A job whose picture "1" ends its process, or raises."""
+
+    dies: bool
+    device: str = "cpu"
+
+    def about(self) -> dict[str, Any]:
+        return {}
+
+    def columns(self) -> Sequence[tuple[str, Any]]:
+        return (("file_name", pa.string()), ("error", pa.string()))
+
+    def open(self) -> Deadly:
+        return self
+
+    def rows(self, items: Sequence[Row]) -> Iterator[Row]:
+        for item in items:
+            if item["name"] == "1":
+                if self.dies:
+                    os._exit(1)
+                raise RuntimeError("no\nsuch kernel")
+            yield {"file_name": item["name"], "error": None}
+
+
+@pytest.mark.parametrize("engine", [local, pytest.param(on_ray, marks=starts_ray)])
+@pytest.mark.parametrize(("dies", "reason"), [(True, "died"), (False, "RuntimeError: no such kernel")])
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+@pytest.mark.timeout(240)
+def test_a_part_that_fails_is_told_and_the_others_are_done(
+    tmp_path: Path, engine: Any, dies: bool, reason: str, ray_cluster: None
+) -> None:
+    plan = Plan(tuple({"name": str(number)} for number in range(4)), 1, Place(str(tmp_path)), "parquet")
+    done = {part.number: part.failed for part in engine.run_parts(Deadly(dies), plan, plan.missing(), 2)}
+    assert reason in done.pop(1)
+    assert done == {0: "", 2: "", 3: ""}
+    assert plan.missing() == [1]
+
+
 def test_a_run_goes_on_where_it_stopped_and_refuses_another(photos: Path, tmp_path: Path) -> None:
     plan, job = plan_of(photos, tmp_path / "out"), Fingerprinting(Place(str(photos)))
     plan.begin(job)
@@ -181,7 +220,7 @@ def test_parts_that_are_there_are_counted_and_damaged_ones_done_again(
     rows = [{"file_name": "a", "error": None, "record": None, "scores": [0.5, 0.25]}] * 2
     rows += [{"file_name": "b", "error": "broken", "record": None, "scores": []}]
     plan.output.write(plan.name(0), encode(rows, [*job.columns(), column], format))
-    assert count_part(plan, 0) == Done(0, 3, 1, 2)
+    assert count_part(plan, 0) == Done(0, 3, 1, 4)
     for damage in (b"", b"junk", encode(rows[1:], [*job.columns(), column], format)):
         plan.output.write(plan.name(1), damage)
         assert count_part(plan, 1) is None

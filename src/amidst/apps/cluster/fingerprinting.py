@@ -22,6 +22,7 @@ class Fingerprinting:
     """The fingerprints of the pictures of a place."""
 
     place: Place
+    device: str = "cpu"
 
     def about(self) -> dict[str, Any]:
         """What changes the result."""

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
-from amidst.apps.cluster.parts import Done, Job, Plan, Worker, do_part
+from amidst.apps.cluster.parts import Done, Job, PartWorker, Plan
 
 CHANCES = 3  # pools that a part may see die
 BARREN = 2 * CHANCES  # pools in a row that may die without a finished part
@@ -22,11 +22,9 @@ BARREN = 2 * CHANCES  # pools in a row that may die without a finished part
 
 @dataclass
 class _Here:
-    """What this worker process has opened."""
+    """What this worker process works with."""
 
-    job: Job | None = None
-    plan: Plan | None = None
-    worker: Worker | None = None
+    worker: PartWorker | None = None
 
 
 _here = _Here()
@@ -72,11 +70,9 @@ def _pool(job: Job, plan: Plan, numbers: list[int], workers: int, deaths: Counte
 
 
 def _open(job: Job, plan: Plan) -> None:
-    _here.job, _here.plan, _here.worker = job, plan, job.open()
+    _here.worker = PartWorker(job, plan)
 
 
 def _do(number: int) -> Done:
-    assert _here.job is not None
-    assert _here.plan is not None
     assert _here.worker is not None
-    return do_part(_here.job, _here.worker, _here.plan, number)
+    return _here.worker.do_part(number)

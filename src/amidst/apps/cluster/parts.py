@@ -21,8 +21,8 @@ from typing import Any, Literal, Protocol
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from amidst.apps.cluster.places import Place, StorageError
-from amidst.errors import UsageError
+from amidst.apps.cluster.places import Place
+from amidst.errors import AmidstError, UsageError
 
 Format = Literal["parquet", "jsonl"]
 Row = dict[str, Any]
@@ -37,6 +37,10 @@ class Job(Protocol):
 
     def columns(self) -> Sequence[tuple[str, Any]]:
         """Names and Arrow types of the columns of a row."""
+
+    @property
+    def device(self) -> str:
+        """What its workers compute on: cpu, cuda or cuda:N."""
 
     def open(self) -> Worker:
         """A worker of this job, in the process that calls."""
@@ -115,15 +119,31 @@ class Done:
     failed: str = ""  # why the part was not written
 
 
-def do_part(job: Job, worker: Worker, plan: Plan, number: int) -> Done:
-    """Work on one part and write its file."""
-    try:
-        rows = list(worker.rows(plan.part(number)))
-        plan.output.write(plan.name(number), encode(rows, job.columns(), plan.format))
-    except (StorageError, OSError) as error:
-        return Done(number, len(plan.part(number)), failed=str(error))
-    broken = sum(row["error"] is not None for row in rows)
-    return Done(number, len(rows), broken, sum(len(row.get("scores") or ()) for row in rows))
+class PartWorker:
+    """A process's worker: opened with the first part, so that what goes wrong is told as a part's failure."""
+
+    def __init__(self, job: Job, plan: Plan) -> None:
+        self.job, self.plan = job, plan
+        self.worker: Worker | None = None
+
+    def do_part(self, number: int) -> Done:
+        """Work on one part and write its file."""
+        job, plan = self.job, self.plan
+        try:
+            self.worker = self.worker or job.open()
+            rows = list(self.worker.rows(plan.part(number)))
+            plan.output.write(plan.name(number), encode(rows, job.columns(), plan.format))
+        except Exception as error:  # whatever it is, it ends this part alone
+            return Done(number, len(plan.part(number)), failed=_one_line(error))
+        broken = sum(row["error"] is not None for row in rows)
+        return Done(number, len(rows), broken, sum(len(row.get("scores") or ()) for row in rows))
+
+
+def _one_line(error: Exception) -> str:
+    said = " ".join(str(error).split())[:200]
+    if isinstance(error, AmidstError | OSError) and said:
+        return said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def count_part(plan: Plan, number: int) -> Done | None:

@@ -49,9 +49,9 @@ class Place:
         return self._pictures(self._listing())
 
     def items(self, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """{"name", "stamp"} of these files, or of all pictures. A stamp changes with the content, "" for no file.
+        """{"name", "stamp"} of these files, or of all pictures.
 
-        Raises UsageError as `pictures`.
+        A stamp changes when the file does, and is "" where there is none. Raises UsageError as `pictures`.
         """
         if is_remote(self.address):
             listing = self._listing()
