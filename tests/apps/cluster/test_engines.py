@@ -17,11 +17,13 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from PIL import Image
 
+from amidst.apps.cli import predict_many
 from amidst.apps.cluster import local, on_ray
 from amidst.apps.cluster.fingerprinting import Fingerprinting
 from amidst.apps.cluster.parts import Done, Format, Plan, Row, count_part, encode, read_rows
 from amidst.apps.cluster.places import Place
 from amidst.errors import UsageError
+from amidst.models.weights import resolve_model
 
 PICTURES = 24
 
@@ -170,6 +172,38 @@ def test_a_run_goes_on_where_it_stopped_and_refuses_another(photos: Path, tmp_pa
         plan.begin(job)
 
 
+def test_device_and_batch_reach_the_job(
+    amidst: Any, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[Any] = []
+
+    def run(job: Any, _plan: Plan, _numbers: list[int], _workers: int) -> Iterator[Done]:
+        jobs.append(job)
+        return iter(())
+
+    monkeypatch.setattr(predict_many, "engine_of", lambda _name: run)
+    words = ("predict", photos, "-o", tmp_path / "out", "--batch", 3)
+    amidst(*words, "--engine", "local", "--device", "cpu")
+    amidst(*words, "--engine", "ray", "--device", "cuda")
+    assert [(job.device, job.batch_size) for job in jobs] == [("cpu", 3), ("cuda", 3)]
+
+
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_an_unusable_model_is_one_line(amidst: Any, photos: Path, tmp_path: Path, engine: str) -> None:
+    whole = resolve_model("person").read_bytes()
+    (tmp_path / "half.safetensors").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "x.onnx").write_bytes(b"")
+    for name, code, problem in (
+        ("half.safetensors", 1, "half.safetensors"),
+        ("x.onnx", 2, "no exported files"),
+    ):
+        typed = amidst("predict", tmp_path / name, photos, "--engine", engine, "-o", tmp_path / "out")
+        assert typed.code == code
+        assert problem in typed.err
+        assert len(typed.err.splitlines()) == 1
+        assert not (tmp_path / "out").exists()
+
+
 def test_another_folder_and_changed_files_are_another_run(amidst: Any, photos: Path, tmp_path: Path) -> None:
     other, out, cache = tmp_path / "other", tmp_path / "out", tmp_path / "cache"
     shutil.copytree(photos, other)
@@ -276,6 +310,14 @@ def test_predict_and_duplicates_with_an_engine_say_what_they_say_without(
         (("--engine", "spark", "-o", "out"), "expected local or ray"),
         (("--engine", "local"), "name a folder with -o"),
         (("--engine", "local", "-o", "found.json"), "name a folder with -o"),
+        (("--engine", "local", "-o", "out", "--threshold", "0.5"), "does not go with --threshold"),
+        (
+            ("--engine", "local", "-o", "out", "--every", "2", "--tile", "800"),
+            "does not go with --tile, --every",
+        ),
+        (("--engine", "local", "-o", "out", "--runtime", "openvino"), "does not go with --runtime"),
+        (("--engine", "local", "-o", "out", "--device", "nonsense"), "--device nonsense"),
+        (("--engine", "ray", "-o", "out", "--device", "cuda:1"), "say --device cuda"),
     ],
 )
 def test_wrong_calls(amidst: Any, photos: Path, words: tuple[str, ...], problem: str) -> None:

@@ -44,7 +44,9 @@ def run_job(title: str, job: Job, plan: Plan, run: Run, workers: int) -> dict[st
         for part in run(job, plan, missing, workers) if missing else ():
             if part.failed:
                 summary["failed"] += 1
-                warning_line(f"{plan.name(part.number)} failed: {part.failed}; run the command again")
+                warning_line(
+                    f"{plan.name(part.number)} failed: {part.failed}; the same command tries it again"
+                )
                 continue
             summary["pictures"] += part.pictures
             summary["found"] += part.found

@@ -14,6 +14,7 @@ from amidst.models.weights import ModelInfo, builtin_models, load_model, resolve
 from amidst.training.distributed import default_device
 
 EXPORTED = ".onnx"
+GPU_BATCH = 8
 BUILT_IN = "person"  # the detector that ships with the package
 
 
@@ -27,6 +28,11 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"--device {name}: {str(error).splitlines()[0]}; try auto or cpu") from None
     return device
+
+
+def usual_batch(device: torch.device) -> int:
+    """Images at a time where --batch is left out."""
+    return 1 if device.type == "cpu" else GPU_BATCH
 
 
 def is_model(word: str) -> bool:

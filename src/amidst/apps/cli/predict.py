@@ -12,7 +12,7 @@ import typer
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
 from amidst.apps.cli.inputs import Inputs, read_inputs, split_words
 from amidst.apps.cli.lazy import load_module
-from amidst.apps.cli.opening import BUILT_IN, choose_device, open_model
+from amidst.apps.cli.opening import BUILT_IN, choose_device, open_model, usual_batch
 from amidst.apps.cli.pictures import Gallery
 from amidst.apps.cli.predict_records import Work, best_words, detection_records, drawing, listed
 from amidst.apps.cli.predict_video import only_videos, predict_videos
@@ -35,7 +35,7 @@ from amidst.training.setup import check_proposals
 
 app = new_app()
 
-GPU_BATCH = 8
+UNFIT = ("draw", "tile", "overlap", "proposals", "threshold", "runtime", "every")  # for --engine
 SHOWN_ROWS = 50  # images in the table
 LARGE_AHEAD = 2  # photographs decoded ahead of their tiles
 
@@ -97,7 +97,8 @@ Engine = Annotated[
     str | None,
     typer.Option(
         help="local or ray: in parts, resumable, on processes or a Ray cluster; PATH is one folder, which "
-        "may be in object storage (s3://...), and -o a folder for the parts.",
+        "may be in object storage (s3://...), and -o a folder for the parts. MODEL is a finished run, a "
+        ".safetensors file or a built-in name.",
         show_default=False,
     ),
 ]
@@ -107,6 +108,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per 
 
 @app.command()
 def predict(
+    context: typer.Context,
     words: Words = None,
     ann: Ann = None,
     images: Images = None,
@@ -147,9 +149,11 @@ def predict(
     """
     model_name, paths = split_words(words or [], BUILT_IN, with_dataset=ann is not None)
     if engine is not None:
-        unfit = draw is not None or tile or proposals is not None
-        job = load_module("amidst.apps.cli.predict_many")
-        job.predict_many(model_name, paths, ann, images, output, engine, workers, parts, as_json, unfit)
+        unfit = _changed(context, UNFIT)
+        many = load_module("amidst.apps.cli.predict_many").predict_many
+        many(
+            model_name, paths, ann, images, output, engine, workers, parts, as_json, unfit, device, batch_size
+        )
         return
     videos = only_videos(paths, ann, proposals, every)
     inputs = Inputs([], {}) if videos else read_inputs(paths, ann, images, proposals)
@@ -160,12 +164,17 @@ def predict(
         raise UsageError(f"{model_name} proposes masks: amidst propose {model_name} ...")
     check_proposals(info.config, proposals is not None)
     category_ids = dataset_category_ids(info, inputs.dataset or CocoDataset())
-    batch_size = batch_size or (1 if place.type == "cpu" else GPU_BATCH)
-    work = Work(model, info, category_ids, threshold, batch_size, workers, tiling)
+    work = Work(model, info, category_ids, threshold, batch_size or usual_batch(place), workers, tiling)
     if videos:
         predict_videos(work, videos, every, output, draw, as_json)
         return
     _finish(inputs, *_predict(work, inputs, draw, as_json), output, draw)
+
+
+def _changed(context: typer.Context, names: Sequence[str]) -> list[str]:
+    """Which of these options have another value than their default."""
+    defaults = {option.name: option.default for option in context.command.params}
+    return [f"--{name}" for name in names if context.params[name] != defaults[name]]
 
 
 def _finish(

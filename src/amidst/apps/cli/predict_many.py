@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 import typer
 
+from amidst.apps.cli.checkpoints import is_checkpoint
 from amidst.apps.cli.console import print_json, say
 from amidst.apps.cli.engines import engine_of, run_job
+from amidst.apps.cli.opening import EXPORTED, choose_device, open_model, usual_batch
 from amidst.apps.cluster.detecting import Detecting
 from amidst.apps.cluster.parts import Format, Plan, Row
 from amidst.apps.cluster.places import Place, place_of
@@ -16,7 +19,7 @@ from amidst.coco.dataset import CocoDataset
 from amidst.errors import UsageError
 from amidst.inference.predict import dataset_category_ids
 from amidst.models.config import FastRCNNConfig, MaskConfig
-from amidst.models.weights import read_info, resolve_model
+from amidst.models.weights import resolve_model
 
 PART = 32  # pictures
 
@@ -31,21 +34,33 @@ def predict_many(
     workers: int,
     format: Format,
     as_json: bool,
-    unfit: bool,
+    unfit: Sequence[str],
+    device: str,
+    batch_size: int,
 ) -> None:
     """Do the whole job, or what is left of it; exit code 1 where pictures are broken or parts failed."""
     if unfit:
-        raise UsageError("--engine does not go with --draw, --tile or --proposals")
+        raise UsageError(
+            f"--engine does not go with {', '.join(unfit)}: parts hold all detections of all pictures"
+        )
     if output is None or output.suffix:
         raise UsageError("--engine writes parts: name a folder with -o, here or in object storage")
     run = engine_of(engine)
+    if Path(model_name).suffix == EXPORTED or is_checkpoint(Path(model_name)):
+        raise UsageError(
+            f"{model_name}: --engine takes .safetensors files, finished runs and built-in models, "
+            "no exported files and no checkpoints"
+        )
     model = resolve_model(model_name)
-    info = read_info(model)
+    # Opened here once: what is wrong with it is said once, not by every worker.
+    _, info = open_model(model_name, torch.device("cpu"))
     if isinstance(info.config, MaskConfig | FastRCNNConfig):
         raise UsageError(f"{model_name}: --engine is for detectors that need no proposals")
     place, items, dataset = _items(paths, ann, images)
     ids = dataset_category_ids(info, dataset or CocoDataset())
-    job = Detecting(model.resolve(), place, tuple(ids.tolist()))
+    on = _device(device, engine)
+    batch_size = batch_size or usual_batch(torch.device(on))
+    job = Detecting(model.resolve(), place, tuple(ids.tolist()), on, batch_size)
     plan = Plan(tuple(items), PART, place_of(output), format)
     summary = run_job("predicting", job, plan, run, max(workers, 1))
     if as_json:
@@ -57,6 +72,16 @@ def predict_many(
         )
     if summary["broken"] or summary["failed"]:
         raise typer.Exit(1)
+
+
+def _device(name: str, engine: str) -> str:
+    """Of every worker. Ray gives each a GPU of its own, which this machine need not have."""
+    if engine == "ray" and name.startswith("cuda:"):
+        raise UsageError(f"--device {name}: Ray chooses among GPUs; say --device cuda")
+    if engine == "ray" and name == "cuda":
+        return name
+    device = choose_device(name)
+    return device.type if engine == "ray" else str(device)
 
 
 def _items(

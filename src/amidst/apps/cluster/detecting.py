@@ -30,6 +30,7 @@ class Detecting:
     place: Place
     category_ids: tuple[int, ...]  # of the class indices
     device: str = "cpu"
+    batch_size: int = 1
     threads: int = 1  # of torch, in each worker on a CPU
 
     def about(self) -> dict[str, Any]:
@@ -71,13 +72,11 @@ class Detector:
     info: ModelInfo
 
     def rows(self, items: Sequence[Row]) -> Iterator[Row]:
-        """Rows in the order of `items`; remote pictures are copied one at a time."""
-        with tempfile.TemporaryDirectory(prefix="amidst-") as folder:
-            if is_remote(self.job.place.address):
-                for item in items:
-                    yield from self._rows([item], Path(folder))
-            else:
-                yield from self._rows(items, Path(folder))
+        """Rows in the order of `items`; remote pictures are copied a batch at a time."""
+        step = self.job.batch_size if is_remote(self.job.place.address) else max(len(items), 1)
+        for start in range(0, len(items), step):
+            with tempfile.TemporaryDirectory(prefix="amidst-") as folder:
+                yield from self._rows(items[start : start + step], Path(folder))
 
     def _rows(self, items: Sequence[Row], folder: Path) -> list[Row]:
         rows: dict[int, Row] = {}
@@ -85,7 +84,9 @@ class Detector:
         index_of: dict[Path, int] = {}
         for index, item in enumerate(items):
             try:
-                path = self.job.place.fetch(item["name"], folder)
+                own = folder / str(index)  # copies have the same name
+                own.mkdir()
+                path = self.job.place.fetch(item["name"], own)
             except (FileNotFoundError, ImageError) as error:
                 rows[index] = _row(item, error=str(error) or "no such file")
                 continue
@@ -97,7 +98,10 @@ class Detector:
             rows[index_of[path]] = _row(items[index_of[path]], error=error.problem)
 
         # No thread of its own for reading: a worker is promised one core.
-        for prediction in predict_images(self.model, self.info, sources, workers=0, on_error=failing):
+        batch = self.job.batch_size
+        for prediction in predict_images(
+            self.model, self.info, sources, batch_size=batch, workers=0, on_error=failing
+        ):
             place = index_of[prediction.path]
             rows[place] = self._found(items[place], prediction)
         return [rows[index] for index in range(len(items))]
