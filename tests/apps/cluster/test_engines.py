@@ -27,7 +27,7 @@ from amidst.models.weights import resolve_model
 
 PICTURES = 24
 
-# Ray's own processes take long to start and to end: for changes of this room, and in benchmarks/.
+# Ray's own processes take long to start and to end: for changes of this room, and in continuous integration.
 starts_ray = pytest.mark.skipif("AMIDST_CLUSTER" not in os.environ, reason="starts Ray; set AMIDST_CLUSTER=1")
 
 

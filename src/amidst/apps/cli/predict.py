@@ -35,7 +35,6 @@ from amidst.training.setup import check_proposals
 
 app = new_app()
 
-UNFIT = ("draw", "tile", "overlap", "proposals", "threshold", "runtime", "every")  # for --engine
 SHOWN_ROWS = 50  # images in the table
 LARGE_AHEAD = 2  # photographs decoded ahead of their tiles
 
@@ -149,11 +148,9 @@ def predict(
     """
     model_name, paths = split_words(words or [], BUILT_IN, with_dataset=ann is not None)
     if engine is not None:
-        unfit = _changed(context, UNFIT)
         many = load_module("amidst.apps.cli.predict_many").predict_many
-        many(
-            model_name, paths, ann, images, output, engine, workers, parts, as_json, unfit, device, batch_size
-        )
+        given = (model_name, paths, ann, images, output)
+        many(context, *given, engine, workers, parts, as_json, device, batch_size)
         return
     videos = only_videos(paths, ann, proposals, every)
     inputs = Inputs([], {}) if videos else read_inputs(paths, ann, images, proposals)
@@ -169,12 +166,6 @@ def predict(
         predict_videos(work, videos, every, output, draw, as_json)
         return
     _finish(inputs, *_predict(work, inputs, draw, as_json), output, draw)
-
-
-def _changed(context: typer.Context, names: Sequence[str]) -> list[str]:
-    """Which of these options have another value than their default."""
-    defaults = {option.name: option.default for option in context.command.params}
-    return [f"--{name}" for name in names if context.params[name] != defaults[name]]
 
 
 def _finish(

@@ -22,9 +22,11 @@ from amidst.models.config import FastRCNNConfig, MaskConfig
 from amidst.models.weights import resolve_model
 
 PART = 32  # pictures
+UNFIT = ("draw", "tile", "overlap", "proposals", "threshold", "runtime", "every")  # for parts
 
 
 def predict_many(
+    context: typer.Context,
     model_name: str,
     paths: Sequence[str],
     ann: Path | None,
@@ -34,11 +36,11 @@ def predict_many(
     workers: int,
     format: Format,
     as_json: bool,
-    unfit: Sequence[str],
     device: str,
     batch_size: int,
 ) -> None:
     """Do the whole job, or what is left of it; exit code 1 where pictures are broken or parts failed."""
+    unfit = _changed(context, UNFIT)
     if unfit:
         raise UsageError(
             f"--engine does not go with {', '.join(unfit)}: parts hold all detections of all pictures"
@@ -72,6 +74,12 @@ def predict_many(
         )
     if summary["broken"] or summary["failed"]:
         raise typer.Exit(1)
+
+
+def _changed(context: typer.Context, names: Sequence[str]) -> list[str]:
+    """Which of these options have another value than their default."""
+    defaults = {option.name: option.default for option in context.command.params}
+    return [f"--{name}" for name in names if context.params[name] != defaults[name]]
 
 
 def _device(name: str, engine: str) -> str:
