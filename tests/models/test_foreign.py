@@ -13,11 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from amidst.coco.categories import released_categories
 from amidst.errors import WeightsError
 from amidst.models.build import build_model
 from amidst.models.config import RetinaNetConfig
 from amidst.models.faster_rcnn import FasterRCNN
-from amidst.models.foreign import Conversion, choose_classes, convert, places, recognise
+from amidst.models.foreign import COCO_IDS, Conversion, choose_classes, convert, places, recognise
 from amidst.models.foreign_files import Checkpoint
 from amidst.models.foreign_layout import Layout
 from amidst.models.norms import prepare_for_inference
@@ -279,3 +280,15 @@ def test_choice_of_classes(
     found = choice.rows[0], choice.rows[-1], len(choice.silent), choice.background
     assert found == expected
     assert len(choice.rows) == number
+
+
+@pytest.mark.parametrize("background", ["none", "first"])
+@pytest.mark.parametrize("ids", [range(1, 81), range(11, 91), [*range(1, 12), *range(13, 82)]])
+def test_eighty_classes_that_are_not_cocos_are_no_rows_of_its_ids(
+    background: Any, ids: Sequence[int]
+) -> None:
+    assert tuple(load("foreign_families").COCO_IDS) == COCO_IDS
+    assert tuple(category.id for category in released_categories()) == COCO_IDS
+    layout = Layout("torchvision", "any", RetinaNetConfig(), {}, 91, background)
+    with pytest.raises(WeightsError, match=r"80 are named; expected as many, or COCO's 80 with COCO's names"):
+        choose_classes(layout, 80, ids)

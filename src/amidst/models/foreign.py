@@ -28,6 +28,9 @@ from amidst.models.config import FasterRCNNConfig, ModelConfig, RetinaNetConfig
 from amidst.models.foreign_files import Checkpoint
 from amidst.models.foreign_layout import Layout
 
+COCO_OUTPUTS = 91  # of torchvision's files of COCO: one for each id, 0..90
+COCO_GAPS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})  # ids of 1..90 that were never released
+COCO_IDS = tuple(number for number in range(1, COCO_OUTPUTS) if number not in COCO_GAPS)
 COUNTERS = "num_batches_tracked"  # of live batch norms
 FAMILIES = "torchvision, detectron2 and mmdetection: RetinaNet and Faster R-CNN with a feature pyramid"
 
@@ -111,20 +114,22 @@ def _place(layout: Layout, name: str) -> tuple[str | None, str]:
 def choose_classes(layout: Layout, number: int, ids: Sequence[int]) -> Choice:
     """The outputs of `number` classes, whose category ids are `ids`.
 
-    torchvision's files of COCO have an output for each id, 0..90. Raises WeightsError for another number of
-    classes than the file has.
+    torchvision's files of COCO have an output for each id, 0..90: COCO's 80 are found by their released ids,
+    and by nothing else. Raises WeightsError for another number of classes than the file has.
     """
     outputs = layout.outputs
     foreground = outputs if layout.background == "none" else outputs - 1
     first = 1 if layout.background == "first" else 0
-    if layout.family == "torchvision" and outputs == 91 and number == 80 and max(ids) <= 90:
-        rows = tuple(ids)
+    of_coco = layout.family == "torchvision" and outputs == COCO_OUTPUTS
+    if of_coco and tuple(ids) == COCO_IDS:
+        rows = COCO_IDS
     elif number == foreground:
         rows = tuple(range(first, first + number))
     elif layout.family == "torchvision" and layout.background == "none" and number == outputs - 1:
         rows = tuple(range(1, outputs))  # labels from 1: nothing was ever of class 0
     else:
-        raise WeightsError(f"the file has {foreground} classes, {number} are named; expected as many")
+        hint = ", or COCO's 80 with COCO's names in COCO's order, or its ids" if of_coco else ""
+        raise WeightsError(f"the file has {foreground} classes, {number} are named; expected as many{hint}")
     background = {"none": None, "first": 0, "last": outputs - 1}[layout.background]
     rest = () if background is None else tuple(sorted(set(range(outputs)) - {*rows, background}))
     return Choice(rows, rest, background)

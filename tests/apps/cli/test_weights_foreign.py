@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from amidst.apps.cli.weights_foreign import read_categories
+from amidst.coco.categories import released_categories
 from amidst.errors import UsageError
 from amidst.models.foreign_detectron2 import PIXELS as DETECTRON2
 from amidst.models.foreign_mmdetection import PYTORCH as MMDETECTION
@@ -85,6 +87,28 @@ def test_classes_by_name_and_by_dataset(amidst: Any, checkpoint: Path, tmp_path:
     ann.write_text(json.dumps({"categories": [{"id": 7 * i, "name": str(i)} for i in range(1, 6)]}))
     assert amidst("weights", "convert", checkpoint, "-o", target, "--classes", ann).code == 0
     assert [c["id"] for c in read_info(target).categories] == [7, 14, 21, 28, 35]
+
+
+def test_names_of_coco_have_its_ids_in_a_file_of_torchvision(amidst: Any, tmp_path: Path) -> None:
+    """Such a file has an output for each id: names numbered from 1 would be other outputs."""
+    families = load("foreign_families").Families(load("foreign_plain"))
+    with torch.no_grad():
+        torch.save(families.torchvision_retinanet(1, torch.randn(1, 3, 64, 64)), tmp_path / "coco.pth")
+    coco = released_categories()
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(category.name for category in coco))
+    by_name, plain = tmp_path / "by_name.safetensors", tmp_path / "plain.safetensors"
+    assert amidst("weights", "convert", tmp_path / "coco.pth", "-o", plain).code == 0
+    assert amidst("weights", "convert", tmp_path / "coco.pth", "-o", by_name, "--classes", names).code == 0
+    assert [c["id"] for c in read_info(by_name).categories] == [category.id for category in coco]
+    expected, found = load_file(plain), load_file(by_name)
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    names.write_text("\n".join(sorted(category.name for category in coco)))
+    by_name.unlink()
+    typed = amidst("weights", "convert", tmp_path / "coco.pth", "-o", by_name, "--classes", names)
+    assert typed.code == 1
+    assert "COCO's 80 with COCO's names in COCO's order" in typed.err
+    assert not by_name.exists()
 
 
 def test_what_does_not_fit_is_said_and_nothing_is_written(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -117,9 +118,10 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def read_categories(path: Path) -> tuple[Category, ...]:
-    """Categories of a COCO file in order of id, or of a text file of names, numbered from 1.
+    """Categories of a COCO file in order of id, or of a text file of names in the order of the outputs.
 
-    Raises UsageError for a file without any.
+    Names are numbered from 1; COCO's own, in COCO's order, have their released ids. Raises UsageError for a
+    file without any.
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such file of classes")
@@ -134,6 +136,13 @@ def read_categories(path: Path) -> tuple[Category, ...]:
         raise UsageError(f"{path}: names no classes")
     if len(set(names)) < len(names):
         raise UsageError(f"{path}: names a class twice")
+    return _named(names)
+
+
+def _named(names: Sequence[str]) -> tuple[Category, ...]:
+    coco = released_categories()
+    if tuple(names) == tuple(category.name for category in coco):
+        return coco
     return tuple(Category(number, name) for number, name in enumerate(names, start=1))
 
 
@@ -142,14 +151,12 @@ def _classes(
 ) -> tuple[tuple[dict[str, Any], ...], Choice]:
     """Categories in the order of our class indices, and which outputs of the file they are."""
     inside = class_names(checkpoint)
-    coco = released_categories()
     if classes is not None:
         categories, source = read_categories(classes), str(classes)
-    elif inside and inside != tuple(category.name for category in coco):
-        categories = tuple(Category(number, name) for number, name in enumerate(inside, start=1))
-        source = "the file"
+    elif inside:
+        categories, source = _named(inside), "the file"
     else:
-        categories, source = coco, "COCO"
+        categories, source = released_categories(), "COCO"
     try:
         choice = choose_classes(layout, len(categories), [category.id for category in categories])
     except WeightsError as error:
