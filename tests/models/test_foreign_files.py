@@ -52,7 +52,7 @@ def test_what_is_no_file_or_of_another_kind_is_a_wrong_call(tmp_path: Path) -> N
     with pytest.raises(UsageError, match="no such weight file"):
         read_checkpoint(tmp_path / "nowhere.pth")
     (tmp_path / "weights.txt").write_text("1")
-    with pytest.raises(UsageError, match=r"expected a \.pth, \.pt, \.pkl, \.safetensors file"):
+    with pytest.raises(UsageError, match=r"expected a \.pth, \.pt, \.ckpt, \.pkl, \.safetensors file"):
         read_checkpoint(tmp_path / "weights.txt")
 
 
@@ -61,6 +61,8 @@ def test_what_is_no_file_or_of_another_kind_is_a_wrong_call(tmp_path: Path) -> N
 def test_torch_files_are_read_wrapped_or_not(tmp_path: Path, wrapper: str | None, old: bool) -> None:
     content = OrderedDict(STATE) if wrapper is None else {wrapper: STATE, "meta": {"epoch": 3}, "step": 4}
     torch.save(content, tmp_path / "w.pth", _use_new_zipfile_serialization=not old)
+    (tmp_path / "w.ckpt").write_bytes((tmp_path / "w.pth").read_bytes())
+    assert same(read_checkpoint(tmp_path / "w.ckpt").tensors)
     found = read_checkpoint(tmp_path / "w.pth")
     assert same(found.tensors)
     assert found.facts == ({} if wrapper is None else {"meta": {"epoch": 3}, "step": 4})

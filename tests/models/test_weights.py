@@ -149,6 +149,8 @@ def test_what_a_source_may_be(
     shelf.mkdir()
     (run / "model.safetensors").write_bytes(path.read_bytes())
     (shelf / "person.safetensors").write_bytes(path.read_bytes())
+    foreign = tmp_path / "x.pth"
+    foreign.write_bytes(b"")
     monkeypatch.setattr(weights, "BUILTIN_DIR", shelf)
     assert builtin_models() == ["person"]
     assert resolve_model("person") == shelf / "person.safetensors"
@@ -157,6 +159,7 @@ def test_what_a_source_may_be(
     for source, words in (
         (tmp_path / "none", r"no such model; expected .* built-in model \(person\)"),
         (shelf, "holds no model.safetensors"),
+        (foreign, r"amidst weights convert \S+x\.pth -o MODEL\.safetensors"),
         (__file__, "expected a .safetensors file, found .py"),
     ):
         with pytest.raises(UsageError, match=words):

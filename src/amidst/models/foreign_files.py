@@ -1,6 +1,6 @@
 """Checkpoints from elsewhere: from a file that nobody vouches for to named tensors, without running anything.
 
-    .pth, .pt        torch.load(weights_only=True); zip entries must be stored, not compressed
+    .pth, .pt, .ckpt torch.load(weights_only=True); zip entries must be stored, not compressed
     .pkl             a pickle of numpy arrays (detectron2), by an unpickler that knows nothing else
     .safetensors     as it is
 
@@ -57,6 +57,7 @@ def read_checkpoint(path: str | Path, max_bytes: int = MAX_BYTES) -> Checkpoint:
     readers = {
         ".pth": _read_torch,
         ".pt": _read_torch,
+        ".ckpt": _read_torch,
         ".pkl": _read_pickle,
         ".safetensors": _read_safetensors,
     }

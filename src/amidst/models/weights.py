@@ -43,6 +43,7 @@ __all__ = [
 
 BUILTIN_DIR = Path(__file__).parent / "builtin"
 RUN_FILE = "model.safetensors"  # what a run folder calls its result
+FOREIGN = frozenset({".pth", ".pt", ".ckpt", ".pkl"})  # endings of other programs' weights
 METADATA_KEY = "amidst"
 FORMAT = 1
 
@@ -173,6 +174,10 @@ def resolve_model(source: str | Path) -> Path:
     if path.is_file():
         if path.suffix == ".safetensors":
             return path
+        if path.suffix in FOREIGN:
+            raise UsageError(
+                f"{path}: weights of another program: amidst weights convert {path} -o MODEL.safetensors"
+            )
         raise UsageError(f"{path}: expected a .safetensors file, found {path.suffix or 'no suffix'}")
     names = ", ".join(builtin_models()) or "none"
     raise UsageError(

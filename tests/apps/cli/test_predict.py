@@ -211,6 +211,29 @@ def test_the_first_word_may_be_an_image(
         assert typed.code == 0, typed.err
 
 
+@pytest.mark.parametrize("name", ["w.pth", "w.pt", "w.ckpt", "w.pkl"])
+def test_weights_of_another_program_are_no_photograph(
+    amidst: Any, album: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"weights")
+    typed = amidst("predict", tmp_path / name, album / "a.jpg")
+    assert typed.code == 2
+    assert f"amidst weights convert {tmp_path / name} -o MODEL.safetensors" in typed.err
+    assert typed.out == ""
+    assert "nothing to look at" in amidst("predict", tmp_path / name).err
+
+
+@pytest.mark.parametrize("mark", ["config.json", "run.json", "checkpoints"])
+def test_the_folder_of_an_unfinished_run_is_no_album(
+    amidst: Any, album: Path, tmp_path: Path, mark: str
+) -> None:
+    (tmp_path / "run" / mark).mkdir(parents=True)
+    typed = amidst("predict", tmp_path / "run", album / "a.jpg")
+    assert typed.code == 2
+    assert "holds no model.safetensors" in typed.err
+    assert typed.out == ""
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

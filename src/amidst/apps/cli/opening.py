@@ -10,11 +10,12 @@ from torch import nn
 from amidst.apps.cli.checkpoints import is_checkpoint, open_checkpoint
 from amidst.errors import MissingExtra, UsageError
 from amidst.models.norms import prepare_for_inference
-from amidst.models.weights import ModelInfo, builtin_models, load_model, resolve_model
+from amidst.models.weights import FOREIGN, ModelInfo, builtin_models, load_model, resolve_model
 from amidst.training.distributed import default_device
 
 EXPORTED = ".onnx"
 GPU_BATCH = 8
+RUN_MARKS = ("config.json", "run.json", "checkpoints")  # what a run's folder holds before it is finished
 BUILT_IN = "person"  # the detector that ships with the package
 
 
@@ -40,7 +41,9 @@ def is_model(word: str) -> bool:
     path = Path(word)
     if not path.exists():
         return word in builtin_models()
-    return path.suffix in {".safetensors", EXPORTED} or (path.is_dir() and any(path.glob("*.safetensors")))
+    if path.is_dir():
+        return any((path / name).exists() for name in RUN_MARKS) or any(path.glob("*.safetensors"))
+    return path.suffix in {".safetensors", EXPORTED, *FOREIGN}
 
 
 def open_model(name: str, device: torch.device, runtime: str = "auto") -> tuple[nn.Module, ModelInfo]:

@@ -31,7 +31,9 @@ from amidst.models.weights import ModelInfo, save_model
 SHOWN = 10  # names of each kind in a message
 COCO_CLASSES = 80
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A .pth, .pt, .pkl or .safetensors checkpoint.")]
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A .pth, .pt, .ckpt, .pkl or .safetensors checkpoint.")
+]
 Classes = Annotated[
     Path | None,
     typer.Option(
