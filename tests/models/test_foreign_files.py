@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import tracemalloc
 import zipfile
 from argparse import Namespace
 from collections import OrderedDict
@@ -13,11 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy._core import multiarray
 from safetensors.torch import save_file
 
 from amidst.errors import UsageError, WeightsError
 from amidst.models.foreign_files import read_checkpoint
 
+SHARED = np.zeros(1 << 18, np.float32)  # 1 MiB
 STATE = {"a.weight": torch.arange(6.0).view(2, 3), "a.count": torch.tensor(3)}
 
 
@@ -167,6 +170,41 @@ def test_oversized_files_and_tensors_are_refused(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1).expand(1 << 30)}, tmp_path / "w.pth")  # a few bytes that claim 4 GiB
     with pytest.raises(WeightsError, match="tensors of 4,294,967,296 bytes"):
         read_checkpoint(tmp_path / "w.pth")
+
+
+class Array:
+    """Unpickled, it is an array of 1 GiB that the file does not hold."""
+
+    def __init__(self, make: Any, *arguments: Any) -> None:
+        self.made = make, arguments
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.made
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (pickle.dumps({"a": Array(np.ndarray, (1 << 27,), "f8")}), "makes an array out of nothing"),
+        (
+            pickle.dumps({"a": Array(multiarray._reconstruct, np.ndarray, (1 << 27,), "f8")}),
+            r"begins an array with shape \(134217728,\)",
+        ),
+        (pickle.dumps({f"a{i}": SHARED for i in range(1 << 10)}), "tensors of 1,073,741,824 bytes"),
+        (b"}r" + (1 << 24).to_bytes(4, "little") + b".", "it numbers a value 16777216"),
+    ],
+    ids=["called", "reconstructed", "shared", "numbered"],
+)
+def test_a_small_pickle_takes_little_memory(tmp_path: Path, content: bytes, problem: str) -> None:
+    (tmp_path / "w.pkl").write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(WeightsError, match=problem):
+            read_checkpoint(tmp_path / "w.pkl", max_bytes=1 << 29)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 def test_compressed_entries_are_refused(tmp_path: Path) -> None:

@@ -11,17 +11,17 @@ kept as facts, optimisers and the like are not looked at.
 from __future__ import annotations
 
 import pickle
+import pickletools
 import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from numpy._core import multiarray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -65,12 +65,12 @@ def read_checkpoint(path: str | Path, max_bytes: int = MAX_BYTES) -> Checkpoint:
         raise UsageError(f"{path}: expected a {', '.join(readers)} file")
     content = readers[path.suffix](path)
     state, facts = _unwrap(path, content)
-    tensors = {str(name): _tensor(path, str(name), value) for name, value in state.items()}
-    if not tensors:
+    if not state:
         raise WeightsError(f"{path}: holds no tensors")
-    claimed = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    claimed = sum(_bytes(value) for value in state.values())  # one array may stand under many names
     if claimed > max_bytes:
         raise WeightsError(f"{path}: tensors of {claimed:,} bytes; expected at most {max_bytes:,}")
+    tensors = {str(name): _tensor(path, str(name), value) for name, value in state.items()}
     if all(name.startswith(PARALLEL) for name in tensors):
         tensors = {name.removeprefix(PARALLEL): tensor for name, tensor in tensors.items()}
     return Checkpoint(tensors, facts)
@@ -105,11 +105,39 @@ def _read_safetensors(path: Path) -> Tensors:
 def _read_pickle(path: Path) -> Any:
     try:
         with path.open("rb") as file:
+            _check_memo(file)
+            file.seek(0)
             return _ArraysOnly(file, encoding="latin1").load()
     except WeightsError as error:
         raise WeightsError(f"{path}: refused: {error}; nothing was executed") from None
     except Exception as error:  # whatever a damaged file makes the reader stumble over
         raise WeightsError(f"{path}: not a readable pickle of arrays ({_one_line(error)})") from None
+
+
+def _check_memo(file: BinaryIO) -> None:
+    """Raises WeightsError where a value gets a number that a writer never gives: memory is taken up to it."""
+    for done, (code, number, _) in enumerate(pickletools.genops(file)):
+        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(number or 0) > done + 1:
+            raise WeightsError(f"it numbers a value {number}, after {done} steps")
+
+
+class _NoArray:
+    """What stands for numpy.ndarray: a name that the makers of arrays know, and nobody can call."""
+
+    __slots__ = ()
+
+    def __call__(self, *_: object) -> None:
+        raise WeightsError("it makes an array out of nothing, of any size")
+
+
+NDARRAY = _NoArray()
+
+
+def _reconstruct(kind: object, shape: object, _code: object) -> Any:
+    """How pickles begin an array: empty, to be filled from the file."""
+    if kind is not NDARRAY or shape != (0,):
+        raise WeightsError(f"it begins an array with shape {shape!r:.40}, and arrays begin empty")
+    return np.empty(0, np.int8)  # the type, too, comes with the content
 
 
 def _latin1(text: str, encoding: str) -> bytes:
@@ -128,10 +156,10 @@ class _ArraysOnly(pickle.Unpickler):
     """An unpickler that can make numpy arrays and plain containers."""
 
     known: Mapping[tuple[str, str], Any] = {
-        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "ndarray"): NDARRAY,
         ("numpy", "dtype"): np.dtype,
-        ("numpy.core.multiarray", "_reconstruct"): multiarray._reconstruct,
-        ("numpy._core.multiarray", "_reconstruct"): multiarray._reconstruct,
+        ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+        ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
         ("numpy.core.numeric", "_frombuffer"): _from_buffer,
         ("numpy._core.numeric", "_frombuffer"): _from_buffer,
         ("collections", "OrderedDict"): OrderedDict,
@@ -158,6 +186,12 @@ def _unwrap(path: Path, content: Any) -> tuple[Mapping[str, Any], dict[str, Any]
             facts = {str(k): v for k, v in content.items() if k != wrapper and not isinstance(v, Tensor)}
             return content[wrapper], facts
     return content, {}
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.numel() * value.element_size()
+    return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
 def _tensor(path: Path, name: str, value: Any) -> Tensor:
