@@ -14,10 +14,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from amidst.config import override
-from amidst.errors import UsageError
-from amidst.inference.export import BOX_OUTPUTS, MASK_OUTPUTS, export_model, exportable
+from amidst.errors import UsageError, WeightsError
+from amidst.inference.export import export_model, exportable
 from amidst.inference.export_int8 import quantise_file
 from amidst.inference.export_masks import ExportedFPNMasks, scaled
+from amidst.inference.exported import BOX_OUTPUTS, MASK_OUTPUTS
 from amidst.inference.reading import Source
 from amidst.inference.runtime import Arrays, Engine, ExportedModel, open_exported
 from amidst.models.build import build_model, size_divisor
@@ -270,6 +271,15 @@ def in_torch(restated: nn.Module) -> Engine:
         return {name: value.numpy() for name, value in zip(names, outputs, strict=True)}
 
     return run
+
+
+def test_a_class_that_the_description_does_not_name_is_refused() -> None:
+    config = CONFIGS["retinanet"]
+    found = {"count": [1], "boxes_xyxy": [[[0, 0, 9, 9]]], "scores": [[0.5]], "class_index": [[99]]}
+    outputs = {name: np.array(value) for name, value in found.items()}
+    model = ExportedModel(ModelInfo(config, ()), lambda _: outputs)
+    with pytest.raises(WeightsError, match="finds class 99; expected 0"):
+        model(images(config, ((64, 64),)))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -10,20 +11,34 @@ from onnx import TensorProto, helper
 
 from amidst.errors import UsageError, WeightsError
 from amidst.inference import exported
-from amidst.inference.exported import OPSET, describe, read_exported, tensors, write_graph
+from amidst.inference.exported import (
+    BOX_OUTPUTS,
+    MASK_OUTPUTS,
+    OPSET,
+    describe,
+    read_exported,
+    tensors,
+    write_graph,
+)
 from amidst.models.weights import ModelInfo, text_of_info
+
+INPUTS = ("images", "sizes_hw")
 
 
 def graph_of(
-    *nodes: onnx.NodeProto, tensor: onnx.TensorProto | None = None, domain: str = ""
+    *nodes: onnx.NodeProto,
+    tensor: onnx.TensorProto | None = None,
+    domain: str = "",
+    inputs: Sequence[str] = INPUTS,
+    outputs: Sequence[str] = BOX_OUTPUTS,
 ) -> onnx.ModelProto:
-    """images + shift -> scores, or these nodes."""
+    """images + shift as each of what a detector gives, or these nodes."""
     shift = helper.make_tensor("shift", TensorProto.FLOAT, [1], [1.0]) if tensor is None else tensor
     graph = helper.make_graph(
-        list(nodes) or [helper.make_node("Add", ["images", "shift"], ["scores"])],
+        list(nodes) or [helper.make_node("Add", ["images", "shift"], [name]) for name in outputs],
         "graph",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n"])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n"])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"]) for name in inputs],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"]) for name in outputs],
         [shift],
     )
     opsets = [helper.make_opsetid("", OPSET)] + ([helper.make_opsetid(domain, 1)] if domain else [])
@@ -42,7 +57,7 @@ def test_what_was_written_is_read(info: ModelInfo, text: str, tmp_path: Path) ->
     write_graph(graph, tmp_path / "model.onnx")
     found = read_exported(tmp_path / "model.onnx")
     assert found.info == info
-    assert (found.inputs, found.outputs) == (("images",), ("scores",))
+    assert (found.inputs, found.outputs) == (INPUTS, BOX_OUTPUTS)
     assert onnx.load_model_from_string(found.content) == graph
 
 
@@ -77,6 +92,25 @@ def test_a_graph_that_amidst_did_not_write(tmp_path: Path) -> None:
         read_exported(tmp_path / "model.onnx")
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "problem"),
+    [
+        (INPUTS, BOX_OUTPUTS[:-1], "gives boxes_xyxy, scores, class_index; expected .*, count"),
+        (INPUTS, (*BOX_OUTPUTS, "more"), "gives .*, more; expected"),
+        (INPUTS, MASK_OUTPUTS, "gives scores, logits, windows_xyxy, count; expected boxes_xyxy"),
+        (INPUTS[:1], BOX_OUTPUTS, "takes images; expected images, sizes_hw"),
+    ],
+)
+def test_a_graph_of_another_network(
+    text: str, tmp_path: Path, inputs: Sequence[str], outputs: Sequence[str], problem: str
+) -> None:
+    graph = graph_of(inputs=inputs, outputs=outputs)
+    describe(graph, text)
+    write_graph(graph, tmp_path / "model.onnx")
+    with pytest.raises(WeightsError, match=rf"model\.onnx: the graph {problem}"):
+        read_exported(tmp_path / "model.onnx")
+
+
 def test_a_damaged_description(tmp_path: Path) -> None:
     graph = graph_of()
     describe(graph, '{"format": 1}')
@@ -104,7 +138,7 @@ def test_tensors_in_another_file_are_not_looked_for(text: str, tmp_path: Path, n
     )
     branch = helper.make_node("If", ["condition"], ["scores"], then_branch=inner, else_branch=inner)
     condition = helper.make_tensor("condition", TensorProto.BOOL, [1], [True])
-    for graph in (graph_of(tensor=outside(name)), graph_of(branch, tensor=condition)):
+    for graph in (graph_of(tensor=outside(name)), graph_of(branch, tensor=condition, outputs=["scores"])):
         assert any(tensor.external_data for tensor in tensors(graph))
         describe(graph, text)
         write_graph(graph, tmp_path / "model.onnx")
@@ -114,7 +148,7 @@ def test_tensors_in_another_file_are_not_looked_for(text: str, tmp_path: Path, n
 
 def test_operators_of_others(text: str, tmp_path: Path) -> None:
     node = helper.make_node("Anything", ["images", "shift"], ["scores"], domain="com.stranger")
-    graph = graph_of(node, domain="com.stranger")
+    graph = graph_of(node, domain="com.stranger", outputs=["scores"])
     describe(graph, text)
     write_graph(graph, tmp_path / "model.onnx")
     with pytest.raises(WeightsError, match=r"wants operators of 'com\.stranger'"):

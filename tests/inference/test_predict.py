@@ -164,6 +164,9 @@ def test_resize_rule(info: ModelInfo) -> None:
     assert resize_rule(dataclasses.replace(info, notes={})) == ResizeConfig()
     with pytest.raises(ConfigError, match="short and long"):
         resize_rule(dataclasses.replace(info, notes={"resize": 64}))
+    for short in (0, "abc", None):
+        with pytest.raises(ConfigError, match="short"):
+            resize_rule(dataclasses.replace(info, notes={"resize": {"short": short, "long": 9}}))
 
 
 def test_a_dataset_gives_coco_results(info: ModelInfo, photographs: list[Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,20 +14,24 @@ from safetensors.torch import save_file
 from amidst.errors import UsageError, WeightsError
 from amidst.models import weights
 from amidst.models.build import build_model
-from amidst.models.config import BackboneConfig, RetinaNetConfig
+from amidst.models.config import BackboneConfig, FPNMasksConfig, RetinaNetConfig
 from amidst.models.weights import (
     ModelInfo,
     builtin_models,
+    info_from_text,
     load_model,
     read_info,
     resolve_model,
     save_model,
+    text_of_info,
 )
 from amidst.ops.images import ImageBatch
 
 CATEGORIES = tuple(
     {"id": 7 * i + 1, "name": name, "supercategory": "thing"} for i, name in enumerate(("ä", "b", "c"))
 )
+
+LAST = {"id": 99, "name": "d", "supercategory": "thing"}
 
 
 @pytest.fixture
@@ -93,7 +98,7 @@ def test_mismatch_is_explained(tmp_path: Path, info: ModelInfo) -> None:
     state = build_model(info.config).state_dict()
     del state["fpn.output.3.conv.bias"]
     state["extra"] = torch.zeros(1)
-    more = ModelInfo(msgspec.structs.replace(info.config, num_classes=4), CATEGORIES)
+    more = ModelInfo(msgspec.structs.replace(info.config, num_classes=4), (*CATEGORIES, LAST))
     save_model(tmp_path / "m.safetensors", state, more)
     with pytest.raises(WeightsError) as caught:
         load_model(tmp_path / "m.safetensors")
@@ -138,6 +143,36 @@ def test_description_is_checked(tmp_path: Path, metadata: dict[str, str] | None,
     save_file({"x": torch.zeros(1)}, path, metadata)
     with pytest.raises(WeightsError, match=words):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("categories", "notes", "words"),
+    [
+        ((), {}, "0 categories for a network of 3 classes"),
+        ((*CATEGORIES, LAST), {}, "4 categories for a network of 3 classes"),
+        ((*CATEGORIES[:2], {"name": "c"}), {}, "category 2: expected a whole number as id, found None"),
+        ((*CATEGORIES[:2], {"id": "c", "name": "c"}), {}, "category 2: expected a whole number as id"),
+        ((*CATEGORIES[:2], {"id": 5}), {}, "category 2: expected an object with id and name"),
+        ((*CATEGORIES[:2], "c"), {}, "category 2: expected an object with id and name"),
+        ((*CATEGORIES[:2], CATEGORIES[0]), {}, "two categories have the same id"),
+        (CATEGORIES, {"resize": {"short": "abc", "long": 9}}, "notes.resize: expected short and long"),
+        (CATEGORIES, {"resize": {"short": 0, "long": 0}}, "notes.resize: expected short and long"),
+        (CATEGORIES, {"resize": {"short": 9}}, "notes.resize: expected short and long"),
+        (CATEGORIES, {"resize": 9}, "notes.resize: expected short and long"),
+    ],
+)
+def test_a_description_that_does_not_fit_its_network_is_refused(
+    tmp_path: Path, info: ModelInfo, categories: Any, notes: Any, words: str
+) -> None:
+    path = tmp_path / "m.safetensors"
+    save_model(path, build_model(info.config).state_dict(), ModelInfo(info.config, categories, notes))
+    with pytest.raises(WeightsError, match=rf"m\.safetensors: damaged model description \({words}"):
+        load_model(path)
+
+
+def test_what_proposes_whatever_is_an_object_needs_no_categories() -> None:
+    bare = ModelInfo(FPNMasksConfig(), ())
+    assert info_from_text(text_of_info(bare), "m") == bare
 
 
 def test_what_a_source_may_be(

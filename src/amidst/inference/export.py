@@ -33,23 +33,19 @@ from amidst.inference.export_boxes import (
 )
 from amidst.inference.export_masks import ExportedDeepMask, ExportedFPNMasks
 from amidst.inference.export_ops import translations
-from amidst.inference.exported import OPSET, PRECISION, describe, write_graph
+from amidst.inference.exported import OPSET, PRECISION, describe, outputs_of, write_graph
 from amidst.models.build import size_divisor
 from amidst.models.config import (
     DeepMaskConfig,
     FasterRCNNConfig,
     FastRCNNConfig,
     FPNMasksConfig,
-    MaskConfig,
     RetinaNetConfig,
     RPNConfig,
     SharpMaskConfig,
 )
 from amidst.models.norms import fold_norms
 from amidst.models.weights import ModelInfo, text_of_info
-
-BOX_OUTPUTS = ("boxes_xyxy", "scores", "class_index", "count")
-MASK_OUTPUTS = ("scores", "logits", "windows_xyxy", "count")
 
 FAMILIES: dict[type[Any], Callable[[Any], nn.Module]] = {
     RetinaNetConfig: ExportedRetinaNet,
@@ -88,7 +84,6 @@ def to_onnx(model: nn.Module, info: ModelInfo) -> onnx.ModelProto:
     """The graph, without a description."""
     restated = exportable(model, info)
     signature = signature_of(info)
-    masks = isinstance(info.config, MaskConfig)
     with torch.no_grad(), _quiet():
         program = torch.onnx.export(
             restated,
@@ -96,7 +91,7 @@ def to_onnx(model: nn.Module, info: ModelInfo) -> onnx.ModelProto:
             dynamo=True,
             opset_version=OPSET,
             input_names=list(signature.inputs),
-            output_names=list(MASK_OUTPUTS if masks else BOX_OUTPUTS),
+            output_names=list(outputs_of(info.config)),
             dynamic_shapes=tuple(signature.free.values()),
             custom_translation_table=translations(),
             verbose=False,

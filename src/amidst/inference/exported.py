@@ -16,12 +16,15 @@ import onnx
 
 from amidst.coco.files import write_atomically
 from amidst.errors import UsageError, WeightsError
+from amidst.models.config import DeepMaskConfig, FastRCNNConfig, MaskConfig, ModelConfig
 from amidst.models.weights import METADATA_KEY, ModelInfo, info_from_text
 
 SUFFIX = ".onnx"
 OPSET = 18  # of every exported file
 LARGEST = (1 << 31) - 1  # bytes: what the format allows for
 DOMAINS = frozenset({"", "ai.onnx"})
+BOX_OUTPUTS = ("boxes_xyxy", "scores", "class_index", "count")
+MASK_OUTPUTS = ("scores", "logits", "windows_xyxy", "count")
 PRECISION = "precision"  # key of the notes: "float32" or "int8"
 
 
@@ -40,7 +43,7 @@ def read_exported(path: str | Path) -> Exported:
     """The file at `path`, checked.
 
     Raises UsageError where there is none and WeightsError for one that is damaged, too large, not written by
-    amidst, or refers to data or operators outside.
+    amidst, does not take and give what the network it describes does, or refers to data or operators outside.
     """
     path = Path(path)
     if not path.is_file():
@@ -63,7 +66,27 @@ def read_exported(path: str | Path) -> Exported:
     info = info_from_text(texts[METADATA_KEY], path)
     names = ([value.name for value in values] for values in (model.graph.input, model.graph.output))
     inputs, outputs = names
+    for kind, found, expected in (
+        ("takes", inputs, inputs_of(info.config)),
+        ("gives", outputs, outputs_of(info.config)),
+    ):
+        if sorted(found) != sorted(expected):
+            raise WeightsError(
+                f"{path}: the graph {kind} {', '.join(found) or 'nothing'}; expected {', '.join(expected)}"
+            )
     return Exported(path, content, info, tuple(inputs), tuple(outputs))
+
+
+def inputs_of(config: ModelConfig) -> tuple[str, ...]:
+    """Names of what goes into the graph of a network (`amidst.inference.export`)."""
+    if isinstance(config, DeepMaskConfig):  # SharpMask's is one, too
+        return ("images",)
+    return ("images", "sizes_hw", *(["proposals_xyxy"] if isinstance(config, FastRCNNConfig) else []))
+
+
+def outputs_of(config: ModelConfig) -> tuple[str, ...]:
+    """Names of what comes out."""
+    return MASK_OUTPUTS if isinstance(config, MaskConfig) else BOX_OUTPUTS
 
 
 def _check_graph(model: onnx.ModelProto, path: Path) -> None:

@@ -28,6 +28,7 @@ from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import image_path
 from amidst.coco.proposals import Proposals
 from amidst.coco.results import Results
+from amidst.config import from_builtins
 from amidst.errors import ConfigError, ImageError, OutOfMemory, UsageError
 from amidst.inference.reading import Prepared, Source, Unreadable, prepare, read_ahead
 from amidst.models.build import size_divisor
@@ -68,7 +69,8 @@ def resize_rule(info: ModelInfo) -> ResizeConfig:
         return ResizeConfig()
     if not isinstance(note, dict) or not {"short", "long"} <= set(note):
         raise ConfigError(f"model notes: expected resize to hold short and long, found {note!r}")
-    return ResizeConfig(short=int(note["short"]), long=int(note["long"]))
+    rule: ResizeConfig = from_builtins({"short": note["short"], "long": note["long"]}, ResizeConfig)
+    return rule
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from amidst.errors import MissingExtra, UsageError
+from amidst.errors import MissingExtra, UsageError, WeightsError
 from amidst.inference.exported import Exported, read_exported
 from amidst.models.config import DeepMaskConfig, FastRCNNConfig, MaskConfig
 from amidst.models.fast_rcnn import within
@@ -47,7 +47,9 @@ class ExportedModel(nn.Module):
         self.config, self.engine = info.config, engine
 
     def forward(self, images: ImageBatch) -> list[Detections] | list[MaskProposals]:
-        """What is in each image. Raises UsageError for a Fast R-CNN without proposals."""
+        """What is in each image. Raises UsageError for a Fast R-CNN without proposals and
+        WeightsError for a class that it does not have.
+        """
         if not images.sizes_hw:
             return []
         if isinstance(self.config, DeepMaskConfig):
@@ -61,7 +63,10 @@ class ExportedModel(nn.Module):
         outputs = self.engine(inputs)
         if isinstance(self.config, MaskConfig):
             return [_masks(outputs, index) for index in range(len(images.sizes_hw))]
-        return [_detections(outputs, index) for index in range(len(images.sizes_hw))]
+        found = [_detections(outputs, index) for index in range(len(images.sizes_hw))]
+        for detections in found:
+            _check_classes(detections.class_index, self.config.num_classes)
+        return found
 
 
 def open_exported(
@@ -127,6 +132,13 @@ def _detections(outputs: Arrays, index: int) -> Detections:
     names = ("boxes_xyxy", "scores", "class_index")
     boxes, scores, class_index = (torch.from_numpy(outputs[name][index][:count]) for name in names)
     return Detections(boxes, scores, class_index)
+
+
+def _check_classes(class_index: Tensor, number: int) -> None:
+    """Raises WeightsError for a class that the description does not name."""
+    strange = class_index[(class_index < 0) | (class_index >= number)]
+    if len(strange):
+        raise WeightsError(f"the exported network finds class {strange[0]}; expected 0..{number - 1}")
 
 
 def _masks(outputs: Arrays, index: int) -> MaskProposals:

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from amidst.config import from_builtins, to_builtins
 from amidst.errors import ConfigError, UsageError, WeightsError
 from amidst.models.build import build_model
-from amidst.models.config import ModelConfig
+from amidst.models.config import ModelConfig, ProposalConfig
 from amidst.models.pretrained import load_backbone
 from amidst.models.state import check_state
 
@@ -95,15 +95,49 @@ def text_of_info(info: ModelInfo) -> str:
 
 
 def info_from_text(text: str, path: str | Path) -> ModelInfo:
-    """Inverse of `text_of_info`. Raises WeightsError naming the file at `path` for a damaged text."""
+    """Inverse of `text_of_info`. Raises WeightsError naming the file at `path` for a damaged text
+    and one that `check_info` refuses.
+    """
     try:
         entry = json.loads(text)
         if entry["format"] != FORMAT:
             raise WeightsError(f"{path}: model file format {entry['format']}, this version reads {FORMAT}")
         config = from_builtins(entry["config"], ModelConfig)
-        return ModelInfo(config, tuple(entry["categories"]), dict(entry["notes"]))
+        info = ModelInfo(config, tuple(entry["categories"]), dict(entry["notes"]))
     except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise WeightsError(f"{path}: damaged model description ({_one_line(error)})") from None
+    check_info(info, path)
+    return info
+
+
+def check_info(info: ModelInfo, path: str | Path) -> None:
+    """Raises WeightsError where a description does not fit its network, or has no rule in `notes.resize`.
+
+    What proposes objects of whatever category may do without categories.
+    """
+    problem = _category_problem(info) or _resize_problem(info.notes.get("resize"))
+    if problem:
+        raise WeightsError(f"{path}: damaged model description ({problem})")
+
+
+def _category_problem(info: ModelInfo) -> str:
+    number, expected = len(info.categories), info.config.num_classes
+    if number != expected and (number or not isinstance(info.config, ProposalConfig)):
+        return f"{number} categories for a network of {expected} classes"
+    for index, category in enumerate(info.categories):
+        if not isinstance(category, dict) or not isinstance(category.get("name"), str):
+            return f"category {index}: expected an object with id and name"
+        if type(category.get("id")) is not int:
+            return f"category {index}: expected a whole number as id, found {category.get('id')!r:.40}"
+    ids = [category["id"] for category in info.categories]
+    return "" if len(set(ids)) == number else "two categories have the same id"
+
+
+def _resize_problem(rule: object) -> str:
+    sides = [rule.get(name) for name in ("short", "long")] if isinstance(rule, dict) else [None]
+    if rule is None or all(type(side) is int and side >= 1 for side in sides):
+        return ""
+    return f"notes.resize: expected short and long in pixels, found {rule!r:.80}"
 
 
 def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from amidst.config import Config
 from amidst.models.config import ModelConfig, RetinaNetConfig
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class InitConfig(Config, frozen=True):
@@ -18,8 +22,8 @@ class InitConfig(Config, frozen=True):
 class ResizeConfig(Config, frozen=True):
     """Resize so that the short side is `short`, unless the long side would exceed `long` (J.1)."""
 
-    short: int = 800
-    long: int = 1333
+    short: Count = 800
+    long: Count = 1333
 
 
 class PatchConfig(Config, frozen=True):

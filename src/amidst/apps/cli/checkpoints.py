@@ -14,7 +14,7 @@ from amidst.errors import AmidstError, WeightsError
 from amidst.models.build import build_model
 from amidst.models.config import ModelConfig
 from amidst.models.state import check_state
-from amidst.models.weights import ModelInfo
+from amidst.models.weights import ModelInfo, check_info
 from amidst.training.config import ResizeConfig
 
 
@@ -41,4 +41,6 @@ def open_checkpoint(folder: Path) -> tuple[nn.Module, ModelInfo]:
     model = build_model(config)
     check_state(model.state_dict(), tensors, folder)
     model.load_state_dict(tensors)
-    return model.eval(), ModelInfo(config, categories, {"resize": to_builtins(resize)})
+    info = ModelInfo(config, categories, {"resize": to_builtins(resize)})
+    check_info(info, folder)
+    return model.eval(), info
