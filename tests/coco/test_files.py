@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from amidst.coco.files import image_path, write_atomically, writing_atomically
-from amidst.errors import ImageError
+from amidst.coco.files import check_writable, image_path, write_atomically, writing_atomically
+from amidst.errors import ImageError, UsageError
 
 
 @pytest.mark.parametrize("data", [b"", b"new"])
@@ -61,3 +61,18 @@ def test_an_image_lies_in_its_folder(tmp_path: Path, name: str) -> None:
 def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ImageError, match=r"leads out of the images folder \[outside-folder\]"):
         image_path(tmp_path, name)
+
+
+def test_what_can_be_written_is_known_before_and_nothing_is_left(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b" / "new.json")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "old.json").write_bytes(b"old")
+    check_writable(tmp_path / "old.json")
+    assert (tmp_path / "old.json").read_bytes() == b"old"
+    for path, words in (
+        (tmp_path, "a folder; name a file in it"),
+        (tmp_path / "old.json" / "new.json", "cannot be written"),
+        (Path("/proc/new.json"), r"cannot be written \(/proc: "),
+    ):
+        with pytest.raises(UsageError, match=words):
+            check_writable(path)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from amidst.errors import ImageError
+from amidst.errors import ImageError, UsageError
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
@@ -33,6 +34,22 @@ def writing_atomically(path: str | Path) -> Iterator[BinaryIO]:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def check_writable(path: str | Path) -> None:
+    """Whether a file can be written at `path`, asked before the work that fills it.
+
+    Raises UsageError for a folder, and where no file can be made in the nearest folder there is.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise UsageError(f"{target}: a folder; name a file in it")
+    folder = next(parent for parent in target.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written ({folder}: {error.strerror})") from None
 
 
 def image_path(folder: str | Path, file_name: str) -> Path:

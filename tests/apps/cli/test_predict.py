@@ -252,6 +252,10 @@ def test_the_folder_of_an_unfinished_run_is_no_album(
         (["{model}", "{album}", "--device", "quantum"], "--device quantum"),
         (["{model}", "{album}", "--threshold", "2"], "--threshold"),
         (["{model}", "{album}", "--draw", "{model}"], "cannot be created"),
+        (["{broken}", "{album}", "-o", "{album}"], "album: a folder; name a file in it"),
+        (["{broken}", "{album}", "-o", "{model}/found.json"], "found.json: cannot be written"),
+        (["{broken}", "{album}", "-o", "/proc/found.json"], "found.json: cannot be written"),
+        (["{broken}", "{album}", "-o", "found.jsonl"], "one JSON array, in a .json file"),
     ],
 )
 def test_misuse(
@@ -264,7 +268,15 @@ def test_misuse(
     message: str,
 ) -> None:
     (tmp_path / "empty").mkdir()
-    places = {"model": model_file, "album": album, "val": data.val, "empty": tmp_path / "empty"}
+    broken = tmp_path / "broken.safetensors"  # what is said before it is opened
+    broken.write_bytes(b"")
+    places = {
+        "broken": broken,
+        "model": model_file,
+        "album": album,
+        "val": data.val,
+        "empty": tmp_path / "empty",
+    }
     typed = amidst("predict", *(word.format(**places) for word in words))
     assert typed.code == 2
     assert message in typed.err

@@ -112,6 +112,8 @@ def test_a_broken_picture_is_named_and_passed_over(amidst: Any, mask_model: Path
     [
         ((), "name a model and photographs"),
         (("person", "x.jpg"), "x.jpg: no such file"),
+        (("person", "/tmp", "-o", "/"), "/: a folder; name a file in it"),
+        (("person", "/tmp", "-o", "found.jsonl"), "one JSON array"),
     ],
 )
 def test_misuse(amidst: Any, words: tuple[str, ...], said: str) -> None:

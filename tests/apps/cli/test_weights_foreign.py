@@ -137,6 +137,9 @@ def test_what_does_not_fit_is_said_and_nothing_is_written(
     assert "--classes FILE" in typed.err
     assert not target.exists()
     assert amidst("weights", "convert", checkpoint, "-o", tmp_path / "model.bin").code == 2
+    (tmp_path / "no.pth").write_bytes(b"")
+    typed = amidst("weights", "convert", tmp_path / "no.pth", "-o", names / "model.safetensors")
+    assert (typed.code, "cannot be written" in typed.err) == (2, True)
 
 
 @pytest.mark.parametrize(

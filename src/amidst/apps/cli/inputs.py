@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 from amidst.apps.cli.opening import is_model
 from amidst.coco.dataset import CocoDataset
-from amidst.coco.files import image_path, write_atomically
+from amidst.coco.files import check_writable, image_path, write_atomically
 from amidst.coco.proposals import Proposals
 from amidst.coco.results import Results
 from amidst.errors import UsageError
@@ -81,6 +81,17 @@ def read_inputs(
     given = None if proposals is None else Proposals.load(proposals, dataset)
     names = {image_path(images, image.file_name): PurePath(image.file_name) for image in dataset.images}
     return Inputs(dataset_sources(dataset, expect_folder(images), proposals=given), names, dataset)
+
+
+def check_output(output: Path | None, *, lines: bool = False) -> None:
+    """Raises UsageError where --output cannot be written, or is to hold JSON lines that are not made."""
+    if output is None:
+        return
+    if output.suffix == ".jsonl" and not lines:
+        raise UsageError(
+            f"--output {output}: COCO results are one JSON array, in a .json file; --json prints JSON lines"
+        )
+    check_writable(output)
 
 
 def _picture_names(paths: Sequence[str]) -> dict[Path, PurePath]:

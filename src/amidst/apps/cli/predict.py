@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import torch
 import typer
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
-from amidst.apps.cli.inputs import Inputs, read_inputs, split_words
+from amidst.apps.cli.inputs import Inputs, check_output, read_inputs, split_words
 from amidst.apps.cli.lazy import load_module
 from amidst.apps.cli.opening import BUILT_IN, choose_device, open_model, usual_batch
 from amidst.apps.cli.pictures import Gallery
@@ -153,6 +154,7 @@ def predict(
         many(context, *given, engine, workers, parts, as_json, device, batch_size)
         return
     videos = only_videos(paths, ann, proposals, every)
+    check_output(output, lines=bool(videos))
     inputs = Inputs([], {}) if videos else read_inputs(paths, ann, images, proposals)
     tiling = read_tiling(tile, overlap, proposals)
     place = choose_device(device)
@@ -166,6 +168,10 @@ def predict(
         predict_videos(work, videos, every, output, draw, as_json)
         return
     _finish(inputs, *_predict(work, inputs, draw, as_json), output, draw)
+
+
+def _batch_on(place: torch.device) -> int:
+    return 1 if place.type == "cpu" else GPU_BATCH
 
 
 def _finish(

@@ -14,7 +14,7 @@ import typer
 from torch import nn
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
-from amidst.apps.cli.inputs import Inputs, read_inputs, split_words
+from amidst.apps.cli.inputs import Inputs, check_output, read_inputs, split_words
 from amidst.apps.cli.opening import choose_device, open_model
 from amidst.apps.cli.pictures import Gallery
 from amidst.apps.cli.progress import step
@@ -87,6 +87,7 @@ def propose(
       amidst propose runs/fpn_masks --ann val.json --images images/ -o proposals.json
     """
     model_name, paths = split_words(words or [], None, with_dataset=ann is not None)
+    check_output(output)
     inputs = read_inputs(paths, ann, images)
     model, info = open_model(model_name, choose_device(device), runtime)
     results, broken = _propose(_Work(model, info, inputs, number, workers), draw, as_json)

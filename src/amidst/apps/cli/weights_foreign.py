@@ -12,6 +12,7 @@ import typer
 from amidst.apps.cli.console import print_json, print_table, say
 from amidst.coco.categories import released_categories
 from amidst.coco.classes import ClassMap
+from amidst.coco.files import check_writable
 from amidst.coco.records import Category
 from amidst.config import to_builtins
 from amidst.errors import AmidstError, UsageError, WeightsError
@@ -87,6 +88,7 @@ def convert_file(
     """
     if output.suffix != ".safetensors":
         raise UsageError(f"{output}: expected a name that ends in .safetensors")
+    check_writable(output)
     checkpoint = read_checkpoint(file)
     layout = recognise(checkpoint, file)
     categories, choice = _classes(file, checkpoint, layout, classes)
@@ -97,6 +99,7 @@ def convert_file(
         "resize": {"short": short, "long": long},
         "source": {"family": layout.family, "architecture": layout.architecture, "file": file.name},
     }
+    output.parent.mkdir(parents=True, exist_ok=True)
     save_model(output, conversion.state, ModelInfo(conversion.config, categories, notes))
     say(
         f"{output}: {layout.family} {layout.architecture}, {len(categories)} classes, "
