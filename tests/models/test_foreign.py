@@ -221,6 +221,16 @@ def test_a_tensor_that_is_missing_renamed_or_of_another_shape_is_named(families:
     assert reasons["backbone.bn1.num_batches_tracked"].startswith("a counter")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_tensors_that_are_no_numbers_are_named(families: Any, pixels: Tensor, value: float) -> None:
+    state = families.exact_retinanet("mmdetection", CLASSES, pixels)
+    state["backbone.layer1.0.conv1.weight"].flatten()[7] = value
+    layout = recognise(Checkpoint(state), "state")
+    found = convert(layout, state, choose_classes(layout, CLASSES, range(CLASSES)))
+    assert found.not_finite == ("backbone.layer1.0.conv1.weight",)
+    assert not found.whole
+
+
 def test_files_of_no_known_family_are_refused() -> None:
     with pytest.raises(WeightsError, match="2 tensors of no layout known here"):
         recognise(Checkpoint({"a.weight": torch.zeros(1), "b": torch.zeros(1)}), "file.pth")

@@ -56,18 +56,19 @@ class Choice:
 
 @dataclass(frozen=True)
 class Conversion:
-    """The network in our terms. `unknown`, `missing` and `misshapen` are empty, or it is not whole."""
+    """The network in our terms. It is whole where no tensor is listed beside its state."""
 
     config: ModelConfig
     state: dict[str, Tensor]
     unknown: tuple[str, ...]  # their tensors that nothing was made of
     missing: tuple[str, ...]  # our tensors that nothing was found for
     misshapen: tuple[str, ...]  # our tensors of another shape, with both
+    not_finite: tuple[str, ...] = ()  # their tensors that hold NaN or infinity
 
     @property
     def whole(self) -> bool:
-        """Whether every tensor was used and every parameter filled."""
-        return not (self.unknown or self.missing or self.misshapen)
+        """Whether every tensor was used and every parameter filled, with numbers."""
+        return not (self.unknown or self.missing or self.misshapen or self.not_finite)
 
 
 def recognise(checkpoint: Checkpoint, source: object) -> Layout:
@@ -156,7 +157,12 @@ def convert(layout: Layout, tensors: Mapping[str, Tensor], choice: Choice) -> Co
         if name in state and state[name].shape != tensor.shape
     ]
     missing = [name for name in expected if name not in state]
-    return Conversion(config, state, tuple(unknown), tuple(missing), tuple(misshapen))
+    not_finite = [
+        place.name
+        for place in places(layout, tensors)
+        if place.ours is not None and not bool(tensors[place.name].isfinite().all())
+    ]
+    return Conversion(config, state, *map(tuple, (unknown, missing, misshapen, not_finite)))
 
 
 def _with_classes(config: ModelConfig, choice: Choice) -> ModelConfig:

@@ -142,6 +142,20 @@ def test_what_does_not_fit_is_said_and_nothing_is_written(
     assert (typed.code, "cannot be written" in typed.err) == (2, True)
 
 
+def test_a_checkpoint_full_of_nan_is_refused(amidst: Any, checkpoint: Path, tmp_path: Path) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    for tensor in content["state_dict"].values():
+        if tensor.is_floating_point():
+            tensor.fill_(torch.nan)
+    torch.save(content, tmp_path / "nan.pth")
+    target = tmp_path / "model.safetensors"
+    typed = amidst("weights", "convert", tmp_path / "nan.pth", "-o", target)
+    assert typed.code == 1
+    assert "with NaN or infinity: backbone.conv1.weight" in typed.err
+    assert not target.exists()
+    assert amidst("weights", "inspect", tmp_path / "nan.pth", "--json").code == 1
+
+
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [

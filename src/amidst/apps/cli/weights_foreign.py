@@ -108,11 +108,12 @@ def convert_file(
 
 
 def describe_gaps(conversion: Conversion) -> str:
-    """Which tensors were not used and which parameters not filled, in one line."""
+    """Which tensors were not used or are no numbers and which parameters not filled, in one line."""
     kinds = (
         ("not used", conversion.unknown),
         ("not filled", conversion.missing),
         ("of another shape", conversion.misshapen),
+        ("with NaN or infinity", conversion.not_finite),
     )
     return "; ".join(f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds if names)
 
