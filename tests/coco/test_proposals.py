@@ -155,7 +155,10 @@ def test_other_categories_are_accepted_and_said(tmp_path: Path, caplog: pytest.L
         path = written(tmp_path, [record(), record(category_id=18), record(category_id=3)])
         assert len(Proposals.load(path, DATASET)) == 3
     assert len(caplog.messages) == 1
-    assert "proposals of 2 categories are taken as of none" in caplog.messages[0]
+    assert "proposals are of no category; 2 categories are not looked at" in caplog.messages[0]
+    with caplog.at_level(logging.WARNING, logger="amidst"):
+        read_proposals(written(tmp_path, [record(category_id=18)]), DATASET)
+    assert "proposals are of no category; category 18 is not looked at" in caplog.messages[1]
 
 
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:

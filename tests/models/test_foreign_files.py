@@ -100,7 +100,9 @@ def test_code_in_a_file_is_refused_and_does_not_run(tmp_path: Path, suffix: str,
     else:
         arrays = {name: tensor.numpy() for name, tensor in STATE.items()}
         path.write_bytes(pickle.dumps({"model": arrays, "hook": Opens(victim)}, protocol))
-    with pytest.raises(WeightsError, match=r"refused: .*nothing was executed"):
+    unread = suffix == ".pth" and protocol > 2  # torch's reader stops before it comes to a name
+    reason = "" if unread else r"it asks for posix\.mkdir.*"
+    with pytest.raises(WeightsError, match=rf"refused: .*{reason}nothing was executed"):
         read_checkpoint(path)
     assert not victim.exists()
     if suffix == ".pkl":

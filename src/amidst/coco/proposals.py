@@ -155,7 +155,8 @@ def read_proposals(
     results = Results.concatenate(parts)
     others = np.setdiff1d(results.category_ids, [AGNOSTIC_ID])
     if len(others):
-        logger.warning("%s: proposals of %d categories are taken as of none", file, len(others))
+        which = f"category {others[0]} is" if len(others) == 1 else f"{len(others)} categories are"
+        logger.warning("%s: proposals are of no category; %s not looked at", file, which)
     return results
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import pickle
 import pickletools
+import re
 import warnings
 import zipfile
 from collections import OrderedDict
@@ -205,6 +206,8 @@ def _tensor(path: Path, name: str, value: Any) -> Tensor:
 def _reason(error: Exception) -> str:
     """What torch says it met, without its advice to trust the file."""
     text = str(error)
+    if named := re.search(r"GLOBAL (\w+(?:\.\w+)+)", text):
+        return f"it asks for {named[1]}"
     _, found, rest = text.partition("WeightsUnpickler error: ")
     said = " ".join((rest if found else text).split())
     return said.partition(" Check the documentation")[0][:160]

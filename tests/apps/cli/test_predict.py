@@ -252,6 +252,8 @@ def test_the_folder_of_an_unfinished_run_is_no_album(
         (["{model}", "{album}", "--device", "quantum"], "--device quantum"),
         (["{model}", "{album}", "--threshold", "2"], "--threshold"),
         (["{model}", "{album}", "--draw", "{model}"], "cannot be created"),
+        (["{broken}", "s3://bucket/photos"], "s3://bucket/photos: in object storage; add --engine local"),
+        (["s3://bucket/photos"], "s3://bucket/photos: in object storage; add --engine local"),
         (["{broken}", "{album}", "-o", "{album}"], "album: a folder; name a file in it"),
         (["{broken}", "{album}", "-o", "{model}/found.json"], "found.json: cannot be written"),
         (["{broken}", "{album}", "-o", "/proc/found.json"], "found.json: cannot be written"),

@@ -68,6 +68,19 @@ def test_masks_where_every_proposal_has_one(amidst: Any, data: Any, found: Path,
     assert "found.json: not every proposal has a mask; score boxes" in refused.err
 
 
+def test_truth_without_masks_says_to_compare_boxes(
+    amidst: Any, data: Any, masked: Path, tmp_path: Path
+) -> None:
+    truth = json.loads(data.val.read_text())
+    for annotation in truth["annotations"]:
+        del annotation["segmentation"]
+    (tmp_path / "boxes.json").write_text(json.dumps(truth))
+    typed = amidst("recall", tmp_path / "boxes.json", masked)
+    assert typed.code == 1
+    assert "boxes.json: annotation 110: the object has no mask; compare boxes: --kind bbox" in typed.err
+    assert amidst("recall", tmp_path / "boxes.json", masked, "--kind", "bbox").code == 0
+
+
 def test_several_files_side_by_side_and_as_figures(
     amidst: Any, data: Any, found: Path, masked: Path, tmp_path: Path
 ) -> None:

@@ -55,7 +55,9 @@ def split_words(words: Sequence[str], built_in: str | None, *, with_dataset: boo
     first = words[0]
     if with_dataset or is_model(first):  # with --ann there is nothing else that the first word could be
         model, paths = first, list(words[1:])
-    elif built_in is not None and (is_image_name(first) or is_video_name(first) or Path(first).exists()):
+    elif built_in is not None and (
+        is_remote(first) or is_image_name(first) or is_video_name(first) or Path(first).exists()
+    ):
         model, paths = built_in, list(words)
     else:
         model, paths = first, list(words[1:])  # opening it tells what is wrong with it
@@ -83,6 +85,11 @@ def read_inputs(
     return Inputs(dataset_sources(dataset, expect_folder(images), proposals=given), names, dataset)
 
 
+def is_remote(word: str) -> bool:
+    """Whether a word is an address, such as s3://bucket/folder."""
+    return "://" in word
+
+
 def check_output(output: Path | None, *, lines: bool = False) -> None:
     """Raises UsageError where --output cannot be written, or is to hold JSON lines that are not made."""
     if output is None:
@@ -97,6 +104,8 @@ def check_output(output: Path | None, *, lines: bool = False) -> None:
 def _picture_names(paths: Sequence[str]) -> dict[Path, PurePath]:
     """Photographs to look at, each with the name its picture gets: relative to the folder it was found in."""
     names: dict[Path, PurePath] = {}
+    if remote := next((path for path in paths if is_remote(path)), None):
+        raise UsageError(f"{remote}: in object storage; add --engine local (or ray) and -o FOLDER")
     for path in map(Path, paths):
         for found in find_images([path]):
             names.setdefault(found, found.relative_to(path) if path.is_dir() else PurePath(found.name))

@@ -15,7 +15,7 @@ from amidst.apps.report.proposal_figures import WHAT, proposal_figure
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import write_atomically
 from amidst.coco.proposals import has_masks
-from amidst.errors import UsageError
+from amidst.errors import DataError, UsageError
 from amidst.evaluation.proposals import ProposalSummary, score_proposals
 
 app = new_app()
@@ -66,7 +66,7 @@ def recall(
     dataset = CocoDataset.load(ann)
     if kind is None and len(files) > 1:
         kind = _common_kind(list(files.values()))
-    summaries = {name: score_proposals(dataset, file, kind=kind, at=numbers) for name, file in files.items()}
+    summaries = {name: _scored(ann, dataset, file, kind, numbers) for name, file in files.items()}
     documents = {name: summary.to_builtins() for name, summary in summaries.items()}
     document = documents if len(documents) > 1 else next(iter(documents.values()))
     if as_json:
@@ -81,6 +81,17 @@ def recall(
         for ending in ("svg", "png"):
             save_figure(sheet, plot / f"recall.{ending}")
         say(f"figures written to {plot}")
+
+
+def _scored(ann: Path, dataset: CocoDataset, file: Path, kind: Kind | None, at: list[int]) -> ProposalSummary:
+    """The summary of a file. Raises DataError, naming the file of the truth where that is at fault."""
+    try:
+        return score_proposals(dataset, file, kind=kind, at=at)
+    except DataError as error:
+        if error.file is not None:
+            raise
+        hint = "; compare boxes: --kind bbox" if error.rule == "missing-field" else ""
+        raise DataError(f"{error.problem}{hint}", file=ann, record=error.record, rule=error.rule) from None
 
 
 def _print_by_area(summary: ProposalSummary) -> None:
