@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
 from amidst.config import Config, from_builtins, keys, override, to_builtins
 from amidst.errors import ConfigError
+from amidst.recipes import fpn_masks, masks
 from amidst.training.config import Experiment
 
 
@@ -56,6 +60,35 @@ def test_override_sets_one_value(assignment: str, expected: Outer) -> None:
 def test_override_explains_a_mistake(assignment: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         override(Outer(), [assignment])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "assignment"),
+    [
+        (fpn_masks.lite, "model.decode.mask_threshold=1"),
+        (fpn_masks.lite, "model.decode.mask_threshold=0"),
+        (fpn_masks.lite, "model.decode.num_proposals=0"),
+        (fpn_masks.lite, "model.mask_side=0"),
+        (fpn_masks.lite, "model.hidden=0"),
+        (fpn_masks.lite, "model.cells.sampled=0"),
+        (fpn_masks.lite, "model.cells.positive_share=2"),
+        (fpn_masks.lite, "model.cells.mask_weight=-1"),
+        (masks.deepmask_lite, "model.dropout=2"),
+        (masks.deepmask_lite, "model.dropout=1"),
+        (masks.deepmask_lite, "model.mask_weight=-1"),
+        (masks.deepmask_lite, "data.patches.per_image=0"),
+        (masks.deepmask_lite, "data.patches.score_share=2"),
+        (masks.deepmask_lite, "data.patches.positive_share=-1"),
+        (masks.deepmask_lite, "data.patches.flip=2"),
+        (masks.deepmask_lite, "data.resize.short=0"),
+    ],
+)
+def test_a_setting_of_mask_proposals_beyond_its_bounds_is_refused(
+    recipe: Callable[[], Experiment], assignment: str
+) -> None:
+    key = assignment.partition("=")[0]
+    with pytest.raises(ConfigError, match=rf"Expected `(int|float)` [<>]=? \d.* - at `\$\.{re.escape(key)}`"):
+        override(recipe(), [assignment])
 
 
 def test_override_leaves_the_original_alone() -> None:

@@ -10,10 +10,16 @@ from typing import Annotated, Literal
 import msgspec
 
 from amidst.config import Config
-from amidst.models.config_parts import TORCHVISION_PIXELS, BackboneConfig, PixelConfig
+from amidst.models.config_parts import (
+    TORCHVISION_PIXELS,
+    BackboneConfig,
+    Count,
+    PixelConfig,
+    Threshold,
+    Weight,
+)
 
-Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-Count = Annotated[int, msgspec.Meta(ge=1)]
+Dropout = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
 class DeepMaskDecodeConfig(Config, frozen=True):
@@ -22,7 +28,7 @@ class DeepMaskDecodeConfig(Config, frozen=True):
     num_proposals: Count = 1000  # of all scales together; without suppression
     exponents: tuple[float, ...] | None = None  # of the scales 2^e; null: the released grid, see `Geometry`
     zoom: Literal[0, 1, 2] = 0  # finer scales added to that grid
-    mask_threshold: Share = 0.2  # probability above which a pixel is on the object
+    mask_threshold: Threshold = 0.2  # probability above which a pixel is on the object
 
 
 class DeepMaskConfig(Config, frozen=True, tag="deepmask", tag_field="family"):
@@ -34,9 +40,9 @@ class DeepMaskConfig(Config, frozen=True, tag="deepmask", tag_field="family"):
     trunk: str = "W160-P4-D39-F128"  # patch side, halvings, convolutions, channels (Table 3.1): `Geometry`
     padding: Literal["symmetric", "zeros"] = "symmetric"  # of the trunk
     head: Literal["original", "A", "B", "C"] = "C"  # of the score (Table 3.2)
-    dropout: float = 0.5  # in the score head
+    dropout: Dropout = 0.5  # in the score head
     target_side: Count = 112  # pixels of the masks that are learnt
-    mask_weight: float = 32.0  # 1 / lambda: the mask loss in units of the score loss (C.3)
+    mask_weight: Weight = 32.0  # 1 / lambda: the mask loss in units of the score loss (C.3)
     decode: DeepMaskDecodeConfig = DeepMaskDecodeConfig()
 
 

@@ -11,6 +11,12 @@ import msgspec
 
 from amidst.config import Config
 
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Threshold = Annotated[float, msgspec.Meta(gt=0, lt=1)]  # of a probability
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Weight = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
 # Pillow's bilinear filter; two neighbours a side, rounded to uint8 (OpenCV) or not (torch on floats).
 Resample = Literal["antialias", "bilinear", "bilinear_unrounded"]
 

@@ -15,16 +15,16 @@ from amidst.models.config_parts import (
     BackboneConfig,
     BoxRulesConfig,
     Clamp,
+    Count,
     FPNConfig,
     GridConfig,
     LayerNorm,
     PixelConfig,
+    Share,
 )
 
 # What the heads read: all levels of the pyramid, its finest level alone, or one map of the backbone.
 Maps = Literal["pyramid", "finest", "C4", "C5"]
-Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
-Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class RPNAnchorConfig(Config, frozen=True):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-import msgspec
+from typing import Literal
 
 from amidst.config import Config
 from amidst.models.config import ModelConfig, RetinaNetConfig
-
-Count = Annotated[int, msgspec.Meta(ge=1)]
+from amidst.models.config_parts import Count, Probability
 
 
 class InitConfig(Config, frozen=True):
@@ -29,12 +26,12 @@ class ResizeConfig(Config, frozen=True):
 class PatchConfig(Config, frozen=True):
     """Drawing of patches for DeepMask and SharpMask (C.2)."""
 
-    per_image: int = 4  # patches of each image of a batch
-    score_share: float = 0.5  # of the batches that teach the score; the others teach the mask
-    positive_share: float = 0.5  # of the patches of a score batch that show an object
+    per_image: Count = 4  # patches of each image of a batch
+    score_share: Probability = 0.5  # of the batches that teach the score; the others teach the mask
+    positive_share: Probability = 0.5  # of the patches of a score batch that show an object
     shift: float = 16.0  # pixels of the patch by which an object may be off its centre
     octaves: float = 0.25  # by which its size may be off
-    flip: float = 0.5
+    flip: Probability = 0.5
     jitter_scores: bool = True  # shift and size also where the score is learnt (paper); the release does not
 
 
