@@ -27,7 +27,9 @@ from amidst.crowd.doctor import examine
 from amidst.crowd.export import Export
 from amidst.crowd.export import export as read_export
 from amidst.crowd.faults import Fault
-from amidst.crowd.golds import DecidedMask, GoldRecord
+from amidst.crowd.golds import DecidedMask, GoldRecord, NewKnown
+from amidst.crowd.lacking import Lack
+from amidst.crowd.lacking import lacking as find_lacking
 from amidst.crowd.late import LateAnswer
 from amidst.crowd.late import late_answers as read_late_answers
 from amidst.crowd.outlook import Outlook
@@ -251,6 +253,16 @@ async def add_gold_mask(
 ) -> list[int]:
     """A true mask for training and grids, and spoiled ones; ids, that of training first."""
     return await store.write(lambda c: golds.add_mask(c, image_id, category_id, rle, source, spoil))
+
+
+async def add_known(store: Store, known: Sequence[NewKnown], now: int) -> int:
+    """Photographs with true masks, all or none; the number of masks."""
+    return await store.write(lambda c: golds.add_known(c, known, now))
+
+
+async def lacking(store: Store) -> tuple[Lack, ...]:
+    """Stages that wait for known items."""
+    return await store.read(find_lacking)
 
 
 async def add_gold_image(store: Store, image_id: int, now: int, *, iconic: bool) -> int:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, func, insert, select, update
 
 from amidst.coco import masks
 from amidst.coco.records import Rle
-from amidst.crowd import image_filter, units
+from amidst.crowd import campaigns, image_filter, units
 from amidst.crowd.bodies import ImageRef, Wire
+from amidst.crowd.campaigns import NewImage
 from amidst.crowd.context import read_campaign, read_image
 from amidst.crowd.schema import answer, category, gold, gold_result, image, unit, worker
 from amidst.crowd.schema_chain import cell, mask_vote, segmentation
 from amidst.crowd.spoiling import spoil
 from amidst.errors import DataError, UnknownRecord
+
+
+class NewKnown(Wire, frozen=True):
+    """A photograph known to the engine alone, with true masks: (category id, mask) each."""
+
+    image: NewImage
+    masks: tuple[tuple[int, Rle], ...]
 
 
 class GoldRecord(Wire, frozen=True):
@@ -91,6 +101,25 @@ def add_mask(
         ],
     )
     return [row[0] for row in made]
+
+
+def add_known(connection: Connection, known: Sequence[NewKnown], now: int) -> int:
+    """Adds photographs with their masks; the number of masks. Raises as `add_mask` and `add_images`, or
+    DataError for a photograph that is in the campaign under another name.
+    """
+    for one in known:
+        same = select(image.c.file_name).where(image.c.sha256 == one.image.sha256)
+        twice = connection.execute(same).scalar() if one.image.sha256 else None
+        if twice is not None:
+            raise DataError(
+                f"is the photograph {twice!r} of the campaign: one that is labelled cannot be known",
+                record=f"image {one.image.file_name!r}",
+                rule="gold-labelled",
+            )
+        (image_id,) = campaigns.add_images(connection, [one.image], now, "gold")
+        for category_id, mask in one.masks:
+            add_mask(connection, image_id, category_id, mask, "", spoiled=True)
+    return sum(len(one.masks) for one in known)
 
 
 def add_image(connection: Connection, image_id: int, now: int, *, iconic: bool) -> int:

@@ -23,6 +23,7 @@ from amidst.apps.cli.crowd_assist import assistance
 from amidst.apps.cli.crowd_campaigns import Place, opened
 from amidst.apps.cli.crowd_content import Filter, Records
 from amidst.apps.cli.crowd_figures import outlook_table, progress_tables
+from amidst.apps.cli.crowd_known import KnownFile, KnownImages, read_known, take_known_in
 from amidst.apps.cli.crowd_platform import mturk
 from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
 from amidst.apps.server.crowd.assistance import Assistance
@@ -67,6 +68,8 @@ def init(
         ),
     ] = None,
     records: Records = None,
+    known: KnownFile = None,
+    known_images: KnownImages = None,
     image_filter: Filter = False,
     settings: Settings = None,
     database_url: DatabaseUrl = "",
@@ -75,20 +78,31 @@ def init(
 
     Photographs are copied, turned upright and stripped of metadata; the folder itself is not changed.
 
-    **Example**
+    Photographs of --known that lie among those of --images are known, not labelled.
+
+    **Examples**
 
       amidst crowd init birds/ --images photos/ --categories birds.txt --set labelling.workers=5
+
+      amidst crowd init birds/ --images photos/ --categories birds.txt --known known/birds.json
     """
     place = Place(folder, database_url)
     config = override(CampaignConfig(), settings or [])
     chosen = crowd_campaigns.read_categories(categories)
     crowd_campaigns.check_new(place, config, chosen)
+    ids = {one.name: one.id for one in chosen}
+    content = read_known(known, known_images, ids, config.segmentation.min_area)
     with crowd_campaigns.undone_on_failure(folder):
-        taken = crowd_campaigns.take_in(images, place.media, records)
+        vouched = take_known_in(content, place.media)
+        hidden = {one.image.sha256 for one in vouched}
+        found = crowd_campaigns.take_in(images, place.media, records)
+        taken = [one for one in found if one.sha256 not in hidden]
         load_secrets(folder)
         at = crowd_campaigns.now()
-        crowd_campaigns.create(place, config, chosen, taken, at=at, filtered=image_filter)
-    say(f"{len(taken):,} images and {len(chosen)} categories; next: amidst crowd serve {folder}")
+        crowd_campaigns.create(place, config, chosen, taken, vouched=vouched, at=at, filtered=image_filter)
+    number = sum(len(one.masks) for one in vouched)
+    masks = f" and {number:,} known masks in {len(vouched):,} images of their own" if vouched else ""
+    say(f"{len(taken):,} images and {len(chosen)} categories{masks}; next: amidst crowd serve {folder}")
 
 
 @app.command()
@@ -177,17 +191,21 @@ def status(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = 
     async def work() -> Any:
         async with opened(Place(folder, database_url), read_only=True) as store:
             config = await engine.campaign_config(store)
-            return await engine.progress(store), await engine.outlook(store), config
+            lacking = await engine.lacking(store)
+            return await engine.progress(store), await engine.outlook(store), config, lacking
 
-    progress, outlook, config = asyncio.run(work())
+    progress, outlook, config, lacking = asyncio.run(work())
     if as_json:
-        print_json({**msgspec.to_builtins(progress), "outlook": msgspec.to_builtins(outlook)})
+        found = {"outlook": outlook, "lacking": lacking}
+        print_json({**msgspec.to_builtins(progress), **msgspec.to_builtins(found)})
         return
     for title, columns, rows in (*progress_tables(progress), outlook_table(outlook)):
         print_table(title, columns, rows, right=columns[1:])
     cost = f", {outlook.cost:,.2f} at {config.hour_cost:g} an hour" if config.hour_cost else ""
     guessed = f"; the thesis's figures stand in for: {', '.join(outlook.guessed)}" if outlook.guessed else ""
     say(f"left: {outlook.hours:,.1f} hours{cost}{guessed}")
+    for one in lacking:
+        warning_line(one.text)
 
 
 @app.command()

@@ -26,6 +26,7 @@ from amidst.coco.dataset import CocoDataset
 from amidst.crowd import engine
 from amidst.crowd.campaigns import NewCategory, NewImage
 from amidst.crowd.config import CampaignConfig
+from amidst.crowd.golds import NewKnown
 from amidst.crowd.store import Store, open_store
 from amidst.crowd.vocabulary import definition_of
 from amidst.errors import DataError, UsageError
@@ -195,14 +196,15 @@ def create(
     images: Sequence[NewImage],
     known: Sequence[NewImage] = (),
     *,
+    vouched: Sequence[NewKnown] = (),
     at: int,
     secret: str = "",
     filtered: bool = False,
 ) -> list[int]:
     """The database of a new campaign, or none at all: the ids of its images, then of those that are known.
 
-    secret: draws the places of known items; random unless a run is to be repeated. filtered: images go
-    through the image filter first.
+    vouched: further known photographs, with their masks. secret: draws the places of known items; random
+    unless a run is to be repeated. filtered: images go through the image filter first.
     """
 
     async def work() -> list[int]:
@@ -211,7 +213,9 @@ def create(
             await engine.add_categories(store, categories)
             state: Literal["candidate", "kept"] = "candidate" if filtered else "kept"
             ids = await engine.add_images(store, images, at, state=state)
-            return [*ids, *await engine.add_images(store, known, at, state="gold")]
+            ids += await engine.add_images(store, known, at, state="gold")
+            await engine.add_known(store, vouched, at)
+            return ids
 
     try:
         return asyncio.run(work())

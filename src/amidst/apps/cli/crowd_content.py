@@ -14,6 +14,7 @@ import typer
 from amidst.apps.cli.collect import thesis_candidates
 from amidst.apps.cli.console import print_json, print_table, say
 from amidst.apps.cli.crowd_campaigns import Place, now, opened, take_in
+from amidst.apps.cli.crowd_known import KnownFile, KnownImages, read_known, take_known_in
 from amidst.coco.files import write_atomically
 from amidst.crowd import engine
 from amidst.crowd.rules import SelectionInputs, SelectionOutcome
@@ -41,6 +42,8 @@ def add(
         typer.Option(help="More photographs; names that are there are refused.", show_default=False),
     ] = None,
     records: Records = None,
+    known: KnownFile = None,
+    known_images: KnownImages = None,
     image_filter: Filter = False,
     candidates: Annotated[
         str,
@@ -52,31 +55,38 @@ def add(
     ] = "",
     database_url: DatabaseUrl = "",
 ) -> None:
-    """Add photographs to a campaign, or open its vote on categories; on SQLite while it is not served.
+    """Add photographs, known masks or candidate categories to a campaign; on SQLite while it is not served.
 
     **Examples**
 
       amidst crowd add birds/ --images more_photos/ --filter
 
+      amidst crowd add birds/ --known known/birds.json
+
       amidst crowd add birds/ --candidates thesis
     """
-    if images is None and not candidates:
-        raise UsageError("nothing to add: give --images or --candidates")
+    if images is None and known is None and not candidates:
+        raise UsageError("nothing to add: give --images, --known or --candidates")
     place = Place(folder, database_url)
     proposals = []
     if candidates:
         proposals = thesis_candidates() if candidates == "thesis" else list(read_proposals(candidates))
     state: Literal["candidate", "kept"] = "candidate" if image_filter else "kept"
 
-    async def work() -> int:
+    async def work() -> tuple[int, int]:
         async with opened(place) as store:
+            panels = await engine.categories(store)
+            ids = {one.name: one.id for panel in panels for one in panel.categories}
+            least = (await engine.campaign_config(store)).segmentation.min_area
+            vouched = take_known_in(read_known(known, known_images, ids, least), place.media)
+            masks = await engine.add_known(store, vouched, now())
             await engine.add_candidates(store, proposals, now())
             taken = [] if images is None else take_in(images, place.media, records)
             await engine.add_images(store, taken, now(), state=state)
-            return len(taken)
+            return len(taken), masks
 
-    number = asyncio.run(work())
-    say(f"{number:,} images and {len(proposals):,} candidates added")
+    number, masks = asyncio.run(work())
+    say(f"{number:,} images, {masks:,} known masks and {len(proposals):,} candidates added")
 
 
 def votes(

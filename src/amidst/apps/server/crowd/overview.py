@@ -21,6 +21,7 @@ from amidst.apps.server.errors import reply
 from amidst.apps.server.limits import MICRO
 from amidst.crowd import engine
 from amidst.crowd.activity import ActivityHour
+from amidst.crowd.lacking import Lack
 from amidst.crowd.outlook import Outlook
 from amidst.crowd.progress import Progress
 from amidst.crowd.store import Store
@@ -59,11 +60,13 @@ class OverviewRoutes:
 
     async def overview(self) -> Response:
         """The stages, what waits and what is still to come of it, in hours and money."""
-        (progress, outlook), at = await self._figures.get()
+        (progress, outlook, lacking), at = await self._figures.get()
         figures = msgspec.structs.asdict(progress)
         figures["workers"] = len(progress.workers)
         cost = (await self._settings.get()).hour_cost
-        return reply({"at": at, "progress": figures, "outlook": outlook, "hour_cost": cost})
+        return reply(
+            {"at": at, "progress": figures, "outlook": outlook, "lacking": lacking, "hour_cost": cost}
+        )
 
     async def activity(self) -> Response:
         """Answers of the last seven days by hour and stage; hours without one are left out."""
@@ -79,8 +82,9 @@ class OverviewRoutes:
         self._figures.forget()
         return reply({})
 
-    async def _count(self) -> tuple[Progress, Outlook]:
-        return await engine.progress(self._store), await engine.outlook(self._store)
+    async def _count(self) -> tuple[Progress, Outlook, tuple[Lack, ...]]:
+        lacking = await engine.lacking(self._store)
+        return await engine.progress(self._store), await engine.outlook(self._store), lacking
 
     async def _read_activity(self) -> list[ActivityHour]:
         return await engine.activity(self._store, self._clock() - ACTIVITY_S * MICRO)

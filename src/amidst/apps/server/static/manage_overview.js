@@ -23,7 +23,7 @@ export async function overview(root, account) {
 }
 
 /** @param {any} stand @param {any} activity @param {boolean} manages @param {() => Promise<void>} again */
-function content({ at, progress, outlook, hour_cost }, activity, manages, again) {
+function content({ at, progress, outlook, lacking, hour_cost }, activity, manages, again) {
   const paused = progress.state === "paused";
   const said = notice();
   const turn = element("button", { type: "button", onclick: () => ask("POST", "/api/campaign/state", { state: paused ? "open" : "paused" }).then(again, said.refuse) }, paused ? "Go on handing out work" : "Pause the campaign");
@@ -31,6 +31,7 @@ function content({ at, progress, outlook, hour_cost }, activity, manages, again)
   return [
     element("div", { class: "row between" }, element("div", { class: "row" }, element("h2", {}, progress.name), stateBadge(progress.state)), manages && turn),
     said.line,
+    ...lacking.map((/** @type {any} */ one) => element("p", { class: "banner warning", role: "status" }, one.text)),
     element(
       "div",
       { class: "card" },
