@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import torch
 import typer
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
@@ -129,9 +128,8 @@ def predict(
 ) -> None:
     """Detect objects in photographs, folders, a dataset or videos.
 
-    Photographs of any size, orientation and colour mode are taken; a file that cannot be read is named and
-    passed over, and the exit code is then 1. Large photographs are better looked at in tiles. A video gives
-    a line of JSON for each frame and, with --draw, a video with boxes.
+    A file that cannot be read is named and passed over, and the exit code is then 1. Large photographs are
+    better looked at in tiles. A video gives a line of JSON a frame and, with --draw, a video with boxes.
 
     **Examples**
 
@@ -168,10 +166,6 @@ def predict(
         predict_videos(work, videos, every, output, draw, as_json)
         return
     _finish(inputs, *_predict(work, inputs, draw, as_json), output, draw)
-
-
-def _batch_on(place: torch.device) -> int:
-    return 1 if place.type == "cpu" else GPU_BATCH
 
 
 def _finish(
