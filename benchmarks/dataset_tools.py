@@ -20,76 +20,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import numpy as np
+from coco_like import generate
 
 from amidst.apps.explorer.index import Filter, Index, Split
 from amidst.coco import CocoDataset
 
 ROOT = Path(__file__).resolve().parent.parent
 GOAL_S, GOAL_GB = 60.0, 4.0
-CATEGORIES = 80
-
-
-def generate(path: Path, images: int, seed: int = 0) -> None:
-    """A COCO-shaped file: 7.3 objects an image (log-normal), 41 % small, long-tailed categories, polygons of
-    8 to 60 vertices, 12 % of the objects in two parts, 1.2 % crowds as run lengths."""
-    draw = np.random.default_rng(seed)
-    sizes = [(640, 480), (480, 640), (640, 427), (427, 640), (500, 375)]
-    frequency = 1 / (np.arange(CATEGORIES) + 2.5)
-    frequency[0] *= 2.6
-    frequency /= frequency.sum()
-    records, number = [], 1
-    with path.open("wb") as stream:
-        stream.write(b'{"info": {}, "licenses": [], "annotations": [')
-        for image in range(1, images + 1):
-            width, height = sizes[image % len(sizes)]
-            records.append({"id": image, "width": width, "height": height, "file_name": f"{image:012d}.jpg"})
-            count = min(int(draw.lognormal(1.635, 0.85) + 0.55), 93)
-            objects = _objects(draw, count, width, height, frequency, image, number)
-            if objects:
-                text = msgspec.json.encode(objects)[1:-1]
-                stream.write(text if number == 1 else b"," + text)
-            number += count
-        categories = [{"id": k + 1, "name": f"category {k}", "supercategory": "s"} for k in range(CATEGORIES)]
-        stream.write(b'], "categories": ' + msgspec.json.encode(categories))
-        stream.write(b', "images": ' + msgspec.json.encode(records) + b"}")
-
-
-def _objects(
-    draw: np.random.Generator, count: int, width: int, height: int, frequency: Any, image: int, first: int
-) -> list[dict[str, Any]]:
-    side = np.exp(draw.uniform(np.log(8), np.log(350), count))
-    stretch = np.exp(draw.normal(0, 0.22, count))
-    w, h = np.minimum(side * stretch, 0.98 * width), np.minimum(side / stretch, 0.98 * height)
-    x, y = draw.uniform(0, width - w), draw.uniform(0, height - h)
-    category = draw.choice(CATEGORIES, count, p=frequency)
-    vertices = draw.integers(8, 61, count)
-    two_parts, crowd = draw.random(count) < 0.12, draw.random(count) < 0.012
-    objects = []
-    for n in range(count):
-        angles = np.linspace(0, 2 * np.pi, vertices[n], endpoint=False)
-        outline = np.empty(2 * vertices[n])
-        outline[0::2] = x[n] + w[n] / 2 * (1 + np.cos(angles))
-        outline[1::2] = y[n] + h[n] / 2 * (1 + np.sin(angles))
-        part = np.round(outline, 2).tolist()
-        segmentation: Any = [part, part[: len(part) // 4 * 2]] if two_parts[n] else [part]
-        if crowd[n]:
-            rows, start = max(int(h[n]), 1), int(x[n]) * height + int(y[n])
-            runs = [start] + [rows, height - rows] * max(int(w[n]) - 1, 0) + [rows]
-            segmentation = {"counts": [*runs, width * height - sum(runs)], "size": [height, width]}
-        objects.append(
-            {
-                "id": first + n,
-                "image_id": image,
-                "category_id": int(category[n]) + 1,
-                "segmentation": segmentation,
-                "area": round(float(np.pi / 4 * w[n] * h[n]), 2),
-                "bbox": np.round([x[n], y[n], w[n], h[n]], 2).tolist(),
-                "iscrowd": int(crowd[n]),
-            }
-        )
-    return objects
 
 
 def measure(words: list[str]) -> dict[str, Any]:
