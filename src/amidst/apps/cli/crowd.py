@@ -186,6 +186,10 @@ def status(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = 
 
     What is left is what waits now and what will follow from it, in hours by the times measured here, and in
     money where the campaign knows what an hour costs: init --set hour_cost=15, or the page /manage/settings.
+
+    **Example**
+
+      amidst crowd status birds/
     """
 
     async def work() -> Any:
@@ -241,7 +245,12 @@ def export(
 
 @app.command()
 def doctor(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = "") -> None:
-    """Check every invariant and derive every decision again; exit code 1 where one is broken."""
+    """Check every invariant and derive every decision again; exit code 1 where one is broken.
+
+    **Example**
+
+      amidst crowd doctor birds/
+    """
 
     async def work() -> Any:
         async with opened(Place(folder, database_url), read_only=True) as store:

@@ -81,7 +81,12 @@ def verify(
     folder: Annotated[Path, typer.Argument(metavar="RELEASE", help="Folder of a release.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print changed files as JSON.")] = False,
 ) -> None:
-    """Compare the files of a release with its checksums. Exit code 1 if one is missing or changed."""
+    """Compare the files of a release with its checksums. Exit code 1 if one is missing or changed.
+
+    **Example**
+
+      amidst dataset verify mine-1.0
+    """
     wrong = verify_release(folder)
     if as_json:
         print_json({"folder": str(folder), "changed": list(wrong)})

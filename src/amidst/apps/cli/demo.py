@@ -58,6 +58,10 @@ def demo(
 
     The built-in detector of persons is trained further on a few dozen photographs. Every demo gets a run
     folder of its own in --out.
+
+    **Example**
+
+      amidst demo --out demo-run
     """
     begun = time.monotonic()
     run = _free_run(out)

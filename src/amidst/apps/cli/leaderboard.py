@@ -136,6 +136,10 @@ def score(
     """Score submissions apart from the server, until Ctrl-C: as another user, who alone may read `hidden/`.
 
     The server then runs with --set scorers=0; both share the folder and a PostgreSQL database.
+
+    **Example**
+
+      amidst leaderboard score board/ --database-url postgresql://scorer@host/board --scorers 2
     """
     place = Place(folder, database_url)
 
@@ -203,7 +207,12 @@ def export(
 
 @app.command()
 def phases(folder: Folder, database_url: DatabaseUrl = "") -> None:
-    """List the phases of a benchmark; works while it is served. They are changed on the page /organise."""
+    """List the phases of a benchmark; works while it is served. They are changed on the page /organise.
+
+    **Example**
+
+      amidst leaderboard phases board/
+    """
 
     async def work() -> list[benchmarks.Phase]:
         async with opened(Place(folder, database_url), read_only=True) as store:

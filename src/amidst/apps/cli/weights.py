@@ -24,7 +24,12 @@ app.command("convert")(convert_file)
 def list_weights(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """List the built-in models and the published backbone weights, and which of these are at hand."""
+    """List the built-in models and the published backbone weights, and which of these are at hand.
+
+    **Example**
+
+      amidst weights list --json
+    """
     records = [_builtin(name) for name in builtin_models()] + [_published(name) for name in WEIGHTS]
     if as_json:
         print_json(records)
