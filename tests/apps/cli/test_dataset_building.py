@@ -210,6 +210,14 @@ def test_select(amidst: Any, tmp_path: Path) -> None:
     assert reasons["moon"].startswith("target: 21 are taken")
 
 
+def test_one_voter_agrees_with_nobody(amidst: Any, tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text("voter,candidate,points\nann,zebra,5\nann,moon,1\n")
+    typed = amidst("collect", "select", tmp_path / "v.csv", "--set", "target=21")
+    assert typed.code == 0, typed.err
+    assert "too few votes to compare" in typed.err
+    assert "nan" not in typed.err
+
+
 def test_refused_photographs_are_findings(amidst: Any, pile: Path, tmp_path: Path) -> None:
     photograph(pile, "e1", sorted(SAMPLE.glob("*.jpg"))[4], licence="CC BY-NC 2.0")
     archive = shutil.make_archive(str(tmp_path / "pile"), "zip", pile)

@@ -4,7 +4,7 @@ import resource
 import subprocess
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,22 @@ def test_every_command_loads_and_explains_itself(amidst: Any, name: str) -> None
     assert typed.code == 0
     assert f"amidst {name}" in typed.out
     assert typed.err == ""
+
+
+def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, with the words that call it."""
+    below = getattr(command, "commands", {})
+    for name in below:
+        _, one, _ = command.resolve_command(typer.Context(command), [name])
+        yield from leaves(one, f"{path} {name}")
+    if not below:
+        yield path, command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_how_it_is_called(name: str) -> None:
+    for path, command in leaves(lazy.load(name, MODULES[name]), name):
+        assert f"amidst {path}" in (command.help or ""), f"amidst {path}: its help has no example"
 
 
 def test_modules_of_commands_exist() -> None:

@@ -201,6 +201,7 @@ def test_misuse(amidst: Any, data: Any, tmp_path: Path, more: list[str], message
 def test_an_unknown_study_and_missing_options(amidst: Any, data: Any) -> None:
     assert "did you mean 'losses'?" in amidst("study", "loses").err
     assert "--run is missing" in amidst("study", "losses", "--train", data.train).err
+    assert "--run is missing" in amidst("study", "losses", "--recipe", "smoke").err
     places = ("--val", data.val, "--images", data.images, "--run", "nowhere")
     assert "--train is missing" in amidst("study", "losses", *places).err
 

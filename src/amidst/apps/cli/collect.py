@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -87,7 +88,8 @@ def select(
     ]
     print_table("", ("", "candidate", "mean", "reason"), rows, right=("mean",))
     agreed = document["agreement"]
-    say(f"{len(result.taken)} of {len(rows)} candidates taken; agreement of the voters {agreed:.2f}")
+    shown = "-, too few votes to compare" if math.isnan(agreed) else f"{agreed:.2f}"
+    say(f"{len(result.taken)} of {len(rows)} candidates taken; agreement of the voters {shown}")
 
 
 @app.command()

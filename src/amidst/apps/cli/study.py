@@ -97,7 +97,7 @@ def study(
         return
     if name not in STUDIES:
         raise UsageError(f"no study called {name!r}{nearest(name, STUDIES)}; amidst study lists all")
-    if not any((train, val, images, run)):
+    if not any((train, val, images, run, recipe, settings, only, model, short, resume)):
         _list_cells(name)
         return
     if run is None or val is None or images is None:
