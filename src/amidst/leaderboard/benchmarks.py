@@ -41,12 +41,19 @@ class Phase(msgspec.Struct, frozen=True):
     config: PhaseConfig
 
 
+class Member(msgspec.Struct, frozen=True):
+    """Somebody of a team, by the number and the name of the account."""
+
+    account: int
+    display: str
+
+
 class Team(msgspec.Struct, frozen=True):
     """A team and its members."""
 
     id: int
     name: str
-    members: list[str]
+    members: list[Member]
     submissions: int
 
 
@@ -203,12 +210,12 @@ def team_of(connection: Connection, account: int) -> tuple[int, str] | None:
 
 def teams(connection: Connection) -> list[Team]:
     """All teams with their members and numbers of submissions."""
-    members: dict[int, list[str]] = {}
-    people = select(membership.c.team_id, worker.c.display).join(
+    members: dict[int, list[Member]] = {}
+    people = select(membership.c.team_id, worker.c.id, worker.c.display).join(
         worker, worker.c.id == membership.c.worker_id
     )
     for row in connection.execute(people.order_by(worker.c.id)):
-        members.setdefault(row.team_id, []).append(row.display)
+        members.setdefault(row.team_id, []).append(Member(row.id, row.display))
     sent = list(connection.scalars(select(submission.c.team_id)))
     rows = connection.execute(select(team.c.id, team.c.name).order_by(team.c.id)).all()
     return [Team(row.id, row.name, members.get(row.id, []), sent.count(row.id)) for row in rows]

@@ -59,6 +59,15 @@ class Submission(msgspec.Struct, frozen=True):
     ahead: int | None = None
 
 
+class Change(msgspec.Struct, frozen=True):
+    """A change of a submission's state. before: "" of its beginning."""
+
+    before: str
+    after: State
+    reason: str
+    created_at: int
+
+
 class Job(msgspec.Struct, frozen=True):
     """A submission that a scorer holds."""
 
@@ -96,6 +105,13 @@ def listed(
     if phase_id is not None:
         wanted = wanted.where(submission.c.phase_id == phase_id)
     return [_submission(row) for row in connection.execute(wanted).mappings()]
+
+
+def changes(connection: Connection, key: int) -> list[Change]:
+    """All states that a submission has gone through, oldest first."""
+    own = [transition.c[name] for name in Change.__struct_fields__]
+    rows = connection.execute(select(*own).where(transition.c.submission_id == key).order_by(transition.c.id))
+    return [Change(*row) for row in rows]
 
 
 def _all() -> Select[tuple[object, ...]]:
@@ -142,7 +158,7 @@ def announce(
     now: int,
 ) -> tuple[int, bool]:
     """A new submission, or the team's living one of the same content in the same phase: id, and whether it is
-    new.
+    new. Of the living one, what `about` says replaces what was said, what it leaves empty stays.
 
     name, config: of the phase. sha256: of the file, or "" if unknown; see `complete`. Raises Refused when the
     phase is closed or a limit is reached.
@@ -150,6 +166,9 @@ def announce(
     connection.execute(select(team.c.id).where(team.c.id == team_id).with_for_update())  # one at a time
     same = same_content(connection, phase_id, team_id, sha256)
     if same is not None:
+        said = {name: text for name, text in msgspec.structs.asdict(about).items() if text}
+        if said:
+            connection.execute(submission.update().where(submission.c.id == same).values(**said))
         return same, False
     check_open(name, config, now)
     today, total = counted(connection, team_id, phase_id, now)

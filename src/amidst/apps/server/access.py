@@ -7,7 +7,7 @@ added; the same names stand in the OpenAPI document as `x-roles`, from which the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -40,12 +40,16 @@ MAX_REMEMBERED = 10_000
 
 @dataclass
 class Gate:
-    """secure: pages are seen over HTTPS. public_origin: as users see it, where a proxy stands in front."""
+    """secure: pages are seen over HTTPS. public_origin: as users see it, where a proxy stands in front.
+
+    titles: what a server calls its roles, where that is not their own names.
+    """
 
     database: Database
     accounts: Accounts
     secrets: Secrets
     public_origin: str = ""
+    titles: Mapping[Role, str] = field(default_factory=dict)
     _remembered: dict[str, tuple[Session, int]] = field(default_factory=dict)
 
     @property
@@ -108,14 +112,18 @@ class Gate:
                 return
             session = await self.session(request)
             if session is None:
-                raise Refusal(401, "sign in first; your work is kept", headers={"WWW-Authenticate": "Bearer"})
+                raise _unknown(request)
             if session.by_cookie:
                 check_token(request, self.secrets.session, session.token)
             if session.role not in roles:
-                raise Refusal(403, f"a {session.role} may not do this")
+                raise Refusal(403, self._not_for(session.role, roles))
             request.state.session = session
 
         return check
+
+    def _not_for(self, role: Role, roles: Roles) -> str:
+        may, own = {self.titles.get(one, one) for one in roles}, self.titles.get(role, role)
+        return f"this is for {' or '.join(sorted(may))}, not for {own}"
 
     def csrf(self, token: str) -> str:
         """The CSRF token of a session."""
@@ -136,6 +144,14 @@ class Gate:
     def drop_cookie(self, response: Response) -> None:
         """Forget the session in the browser."""
         response.delete_cookie(self.cookie, path="/", secure=self.secure, httponly=True, samesite="lax")
+
+
+def _unknown(request: Request) -> Refusal:
+    """Of a request without a living session; a program is told that its token is the reason."""
+    problem = "sign in first; your work is kept"
+    if "authorization" in request.headers:
+        problem = "this token is unknown here, or its session has ended; a new one comes with a new link"
+    return Refusal(401, problem, headers={"WWW-Authenticate": "Bearer"})
 
 
 def session_of(request: Request) -> Session:

@@ -43,9 +43,13 @@ class Database(Protocol):
 
 
 class AccountsConfig(Config, frozen=True):
-    """Hours that links and sessions live. A session in use is prolonged up to `session_limit_h`."""
+    """Hours that links and sessions live. A session in use is prolonged up to `session_limit_h`.
+
+    return_h: of a link that lets an account in again.
+    """
 
     first_link_h: float = 24.0
+    return_h: float = 24.0
     invitation_h: float = 7 * 24.0
     session_h: float = 24.0
     session_limit_h: float = 30 * 24.0
@@ -117,6 +121,11 @@ class Accounts:
         (key,) = made.inserted_primary_key or (0,)
         self.note(connection, by, f"link.{kind}", str(key), {"role": role, "uses": uses})
         return int(key), token
+
+    def return_link(self, connection: Connection, account: int, by: int | None = None) -> str:
+        """A link that lets an account in again, once: its token. by: None for the operator of the machine."""
+        role, hours = self.account(connection, account).role, self.config.return_h
+        return self.issue(connection, role, kind="password", by=by, hours=hours, account=account)[1]
 
     def first_link(self, connection: Connection) -> str | None:
         """A new link for the first manager, or None where there is an owner already. Older ones end."""

@@ -21,7 +21,6 @@ from amidst.apps.server.foundation import LARGEST_ID, After, Before, Id, Limit
 from amidst.apps.server.sessions import Session
 
 MAX_NOTE = 200
-RETURN_H = 24.0  # how long a link lives that lets an account in again
 
 
 class InvitationBody(Body, frozen=True):
@@ -79,10 +78,8 @@ class AccountRoutes:
         session = session_of(request)
 
         def work(connection: Connection) -> str:
-            role = self._check_rank(connection, session, account)
-            who, by = account, session.account
-            issue = self._accounts.issue
-            return issue(connection, role, kind="password", by=by, hours=RETURN_H, account=who)[1]
+            self._check_rank(connection, session, account)
+            return self._accounts.return_link(connection, account, session.account)
 
         return reply({"token": await self._database.write(work)}, 201)
 

@@ -45,6 +45,7 @@ ROUTES = [
     "/api/phases/final/table.csv",
     "/api/submissions",
     "/api/submissions/1",
+    "/api/submissions/1/changes",
     "/api/teams",
     "/api/organise/submissions",
     "/api/organise/near-equal",
@@ -150,7 +151,12 @@ def test_organisers_too_see_three_decimals(site: Any, make_guesses: Guesses) -> 
 
 @pytest.mark.parametrize(
     ("method", "suffix", "data"),
-    [("GET", "", None), ("POST", "/withdraw", None), ("PUT", "/content?offset=0", b"x")],
+    [
+        ("GET", "", None),
+        ("GET", "/changes", None),
+        ("POST", "/withdraw", None),
+        ("PUT", "/content?offset=0", b"x"),
+    ],
 )
 def test_another_team_s_submission_is_as_one_that_does_not_exist(
     site: Any, method: str, suffix: str, data: bytes | None

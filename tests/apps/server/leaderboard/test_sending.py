@@ -74,6 +74,15 @@ def test_pieces_may_be_sent_again_and_go_on_where_they_broke_off(site: Any, make
     assert site.announce("bob", len(data), sha256=sha256)[0] == 201
 
 
+def test_the_same_content_with_other_words_says_them_anew(site: Any, make_guesses: Guesses) -> None:
+    data = json.dumps(make_guesses(site.dataset, 41)).encode()
+    about = {"sha256": hashlib.sha256(data).hexdigest(), "method": "M1", "description": "D"}
+    first = site.send("bob", data, **about)[1]
+    status, again = site.announce("bob", len(data), **{**about, "method": "M2", "description": ""})
+    assert (status, again["id"], again["method"], again["description"]) == (200, first["id"], "M2", "D")
+    assert site.announce("bob", len(data), sha256=about["sha256"])[1]["method"] == "M2"
+
+
 def test_a_zip_in_a_folder(site: Any, make_guesses: Guesses) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as made:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from amidst.apps.server.access import Gate
-from amidst.apps.server.accounts import Accounts, AccountsConfig
+from amidst.apps.server.accounts import Accounts, AccountsConfig, Role
 from amidst.apps.server.errors import Translation
 from amidst.apps.server.foundation import make_app
 from amidst.apps.server.installation import Secrets
@@ -55,6 +55,15 @@ PAGES = {
     "/submissions": "board_submissions.html",
     "/organise": "board_organise.html",
     "/enter": "board_enter.html",
+}
+
+
+TITLES: Mapping[Role, str] = {
+    "owner": "organisers",
+    "manager": "organisers",
+    "expert": "participants",
+    "worker": "participants",
+    "viewer": "guests",
 }
 
 
@@ -96,7 +105,7 @@ async def create_app(
     hasher: of passwords, by default Argon2id with the library's parameters.
     """
     benchmark = await store.read(benchmarks.find)
-    gate = Gate(store, make_accounts(clock, config.accounts), secrets, config.public_origin)
+    gate = Gate(store, make_accounts(clock, config.accounts), secrets, config.public_origin, TITLES)
     uploads = Uploads(Rules.of(read_public(folder.public), benchmark.config))
     runner = Runner(store, folder, benchmark.config, clock, scorers=config.scorers)
     routers = [

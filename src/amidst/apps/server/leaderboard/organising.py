@@ -34,7 +34,7 @@ class TeamBody(Body, frozen=True):
 
 @dataclass(frozen=True)
 class OrganisingRoutes:
-    """The routes of organisers, and a token for programs for everybody."""
+    """The routes of organisers; for everybody a token for programs, and a link into a browser."""
 
     store: Store
     gate: Gate
@@ -48,6 +48,7 @@ class OrganisingRoutes:
         routes.add("GET", "/api/organise/submissions", self.submissions, MANAGERS)
         routes.add("GET", "/api/organise/near-equal", self.near_equal, MANAGERS)
         routes.add("POST", "/api/token", self.token, SIGNED_IN, status=201)
+        routes.add("POST", "/api/link", self.link, SIGNED_IN, status=201)
         return routes.router
 
     async def teams(self) -> Response:
@@ -116,6 +117,12 @@ class OrganisingRoutes:
             return sessions.start(accounts, connection, session.account)
 
         return reply({"token": await self.store.write(work)}, 201)
+
+    async def link(self, request: Request) -> Response:
+        """A link that lets who asks in again, once: from a program into a browser. Shown only now."""
+        who, accounts = session_of(request).account, self.gate.accounts
+        token = await self.store.write(lambda c: accounts.return_link(c, who, who))
+        return reply({"token": token}, 201)
 
 
 def _shown(found: submissions.Submission) -> dict[str, Any]:

@@ -79,12 +79,16 @@ class SendingRoutes:
         routes.add("GET", "/api/submissions", self.mine, WORKERS)
         routes.add("GET", one, self.status, WORKERS)
         routes.add("PUT", f"{one}/content", self.content, WORKERS, queries=("offset",))
+        routes.add("GET", f"{one}/changes", self.changes, WORKERS)
         routes.add("POST", f"{one}/withdraw", self.withdraw, WORKERS)
         routes.add("POST", f"{one}/describe", self.describe, WORKERS, MethodBody)
         return routes.router
 
     async def announce(self, request: Request) -> Response:
-        """A new submission; or (status 200) the one that the team has of the same content in this phase."""
+        """A new submission; or (status 200) the one that the team has of the same content in this phase.
+
+        What is said of it then (method, description, link) replaces what was said; what is left out stays.
+        """
         session, body = session_of(request), await read_body(request, AnnounceBody)
         most = self.benchmark.config.uploads.max_bytes
         if body.bytes > most:
@@ -136,6 +140,11 @@ class SendingRoutes:
     async def status(self, request: Request, submission: Id) -> Response:
         """A submission of the team: state, place in the queue, how much has come, the score."""
         return reply(await self._about(session_of(request), submission))
+
+    async def changes(self, request: Request, submission: Id) -> Response:
+        """The states that a submission of the team has gone through, with reasons and times."""
+        found = await self._find(session_of(request), submission)
+        return reply(await self.store.read(lambda c: submissions.changes(c, found.id)))
 
     async def content(self, request: Request, submission: Id, offset: Offset = 0) -> Response:
         """The next piece of the file, from `offset` on; checked at once. 409 tells where to go on."""
@@ -191,13 +200,23 @@ class SendingRoutes:
         self.runner.wake()
 
     async def withdraw(self, request: Request, submission: Id) -> Response:
-        """Take a submission back: it is not scored, or leaves the table. A scored one still counts."""
-        session = session_of(request)
+        """Take a submission back: it is not scored, or leaves the table. A scored one still counts.
+
+        Organisers take back any team's; that stands in the audit.
+        """
+        session, accounts = session_of(request), self.gate.accounts
         found = await self._find(session, submission)
-        clock = self.gate.accounts.clock
-        await self.store.write(
-            lambda c: submissions.move(c, found.id, "withdrawn", clock(), "by the team", lease="")
-        )
+
+        def work(connection: Connection) -> None:
+            team = benchmarks.team_of(connection, session.account)
+            own = team is not None and team[0] == found.team_id
+            reason = "by the team" if own else "by the organisers"
+            before = submissions.move(connection, found.id, "withdrawn", accounts.clock(), reason, lease="")
+            if not own:
+                about = {"team": found.team, "phase": found.phase, "state": before}
+                accounts.note(connection, session.account, "submission.withdraw", str(found.id), about)
+
+        await self.store.write(work)
         self.uploads.forget(found.id)
         self.folder.upload(found.id).unlink(missing_ok=True)
         return reply(await self._about(session, submission))

@@ -8,7 +8,7 @@ import { element, field, openDialog } from "./page.js";
 /** @typedef {import("./board_shared.js").Phase} Phase */
 /** @typedef {import("./board_shared.js").PhaseSettings} PhaseSettings */
 /** @typedef {import("./board_shared.js").Submission} Submission */
-/** @typedef {{id: number, name: string, members: string[], submissions: number}} Team */
+/** @typedef {{id: number, name: string, members: {account: number, display: string}[], submissions: number}} Team */
 /** @typedef {{submission: number, other: number, similarity: number, created_at: number}} NearEqual */
 
 const TIMES = /** @type {const} */ ([
@@ -101,7 +101,7 @@ async function organise(board) {
   const showTeams = async () => {
     /** @type {Team[]} */
     const found = await ask("GET", "/api/teams");
-    teams.replaceChildren(table(["Team", "Members", "Submissions"], found.map((team) => [team.name, team.members.join(", "), team.submissions])));
+    teams.replaceChildren(table(["Team", "Members", "Submissions"], found.map((team) => [team.name, team.members.map(({ display }) => display).join(", "), team.submissions])));
   };
   await showTeams();
   /** @type {[Submission[], NearEqual[]]} */

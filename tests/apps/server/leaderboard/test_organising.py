@@ -1,0 +1,70 @@
+"""What organisers do: co-organisers, links for members, withdrawing, looking at what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Guesses = Callable[..., list[dict[str, Any]]]
+
+
+def test_a_member_is_let_in_again_by_a_link(site: Any) -> None:
+    teams = {team["name"]: team for team in site.call("owner", "GET", "/api/teams")[1]}
+    assert [one["display"] for one in teams["A"]["members"]] == ["ann", "abe"]
+    ann = teams["A"]["members"][0]["account"]
+    status, made = site.call("max", "POST", f"/api/accounts/{ann}/link")
+    assert status == 201
+    site.enter("ann in a browser", made["token"])
+    assert site.call("ann in a browser", "GET", "/api/submissions")[1]["team"] == "A"
+    body = {"token": made["token"], "display": "x", "bearer": True}
+    assert site.call("", "POST", "/api/auth/enter", body)[0] == 403  # once
+    assert site.call("bob", "POST", f"/api/accounts/{ann}/link")[0] == 403
+
+
+def test_from_a_program_into_a_browser(site: Any) -> None:
+    for name in ("bob", "vic", "owner"):
+        status, made = site.call(name, "POST", "/api/link")
+        assert status == 201
+        site.enter("again", made["token"])
+        who = site.call(name, "GET", "/api/auth/me")[1]["account"]
+        assert site.call("again", "GET", "/api/auth/me")[1]["account"] == who
+    assert site.call("", "POST", "/api/link")[0] == 401
+
+
+def test_an_owner_invites_co_organisers_and_takes_the_invitation_back(site: Any) -> None:
+    status, made = site.call("owner", "POST", "/api/invitations", {"role": "manager", "note": "Mo"})
+    assert status == 201
+    assert made["id"] in [link["id"] for link in site.call("max", "GET", "/api/invitations")[1]]
+    assert site.call("owner", "POST", f"/api/invitations/{made['id']}/withdraw")[0] == 200
+    body = {"token": made["token"], "bearer": True}
+    assert site.call("", "POST", "/api/auth/enter", body)[0] == 403
+    assert site.call("max", "POST", "/api/invitations", {"role": "manager"})[0] == 403
+
+
+def test_organisers_withdraw_and_see_what_happened(site: Any, make_guesses: Guesses) -> None:
+    sent = site.send("bob", make_guesses(site.dataset, 31), method="M")[1]
+    site.wait("bob", sent["id"])
+    path = f"/api/submissions/{sent['id']}"
+    after = site.call("max", "POST", f"{path}/withdraw")[1]
+    assert (after["state"], after["reason"]) == ("withdrawn", "by the organisers")
+    changes = site.call("bob", "GET", f"{path}/changes")[1]
+    states = [change["after"] for change in changes]
+    assert states == ["received", "checking", "queued", "running", "scored", "withdrawn"]
+    assert [change["before"] for change in changes] == ["", *states[:-1]]
+    assert changes[-1]["reason"] == "by the organisers"
+    assert site.call("ann", "GET", f"{path}/changes")[0] == 404
+    noted = site.call("owner", "GET", "/api/audit")[1][0]
+    assert (noted["action"], noted["subject"]) == ("submission.withdraw", str(sent["id"]))
+    assert (noted["display"], noted["details"]["team"]) == ("max", "B")
+    own = site.send("bob", make_guesses(site.dataset, 32))[1]
+    assert site.call("bob", "POST", f"/api/submissions/{own['id']}/withdraw")[1]["reason"] == "by the team"
+
+
+def test_refusals_say_whom_a_route_is_for(site: Any) -> None:
+    told = site.call("ann", "GET", "/api/teams")[1]["error"]["message"]
+    assert told == "this is for organisers, not for participants"
+    told = site.call("vic", "GET", "/api/submissions")[1]["error"]["message"]
+    assert told == "this is for organisers or participants, not for guests"
+    site.tokens["stranger"] = "x" * 32
+    assert "token is unknown" in site.call("stranger", "GET", "/api/submissions")[1]["error"]["message"]
+    assert "sign in first" in site.call("", "GET", "/api/submissions")[1]["error"]["message"]
