@@ -88,6 +88,7 @@ def test_a_page_killed_in_mid_drawing_loses_at_most_one_edit(desk: Any) -> None:
     page = desk("spotting")
     put(page, desk, 6)
     count(page, 6)
+    journal_has(page, 5)
     with suppress(sync_api.Error):
         page.goto("chrome://crash")
     again = page.visitor.open("/work/spotting")
@@ -181,8 +182,10 @@ def test_a_second_tab_looks_on_and_may_take_over(desk: Any) -> None:
     second.wait_for_selector("[data-notice=lock]", state="detached")
     page.wait_for_selector("[data-notice=lock]:has-text('taken over')")
     desk.ticket(second)
+    before = int(second.get_attribute(".stage", "data-kept"))
     put(second, desk, 1, first=2)
     count(second, 3)
+    journal_has(second, before + 1)
     second.close()
     page.wait_for_selector("[data-notice=lock]", state="detached")
     desk.ticket(page)
