@@ -1,5 +1,8 @@
 """Converted torchvision detectors against torchvision itself: full outputs on photographs.
 
+Three networks of ours: as loaded, prepared for inference as `amidst predict` does, and as `amidst export` writes
+it, in ONNX Runtime.
+
 Both get the same decoded pixels; everything after that is each library's own: resizing, normalising,
 padding, network, anchors, decoding, suppression, boxes back in the photograph. Weights are random from a
 seed, with batch statistics of real photographs and outputs spread so that there are hundreds of detections,
@@ -27,8 +30,10 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 from amidst.apps.cli.weights_foreign import convert_file
 from amidst.coco.categories import released_categories
 from amidst.coco.images import read_image
+from amidst.inference.export import export_model
 from amidst.inference.finding import find_images
 from amidst.inference.predict import Prediction, predict_images
+from amidst.inference.runtime import open_exported
 from amidst.models.norms import prepare_for_inference
 from amidst.models.weights import load_model
 
@@ -154,15 +159,18 @@ def run(name: str, files: Sequence[Path], options: argparse.Namespace) -> list[R
         torch.save(peer.state_dict(), source)
         convert_file(source, target, None, options.short, options.long)
         plain, info = load_model(target)
+        export_model(plain, info, target.with_suffix(".onnx"))
+        exported, _ = open_exported(target.with_suffix(".onnx"))
     with torch.no_grad():
         theirs = [peer([image])[0] for image in images]
     rows: list[Row] = []
-    for kind, model in (("plain", plain), ("prepared", prepare_for_inference(plain))):
+    ours = {"plain": plain, "prepared": prepare_for_inference(plain), "exported": exported}
+    for kind, model in ours.items():
         pairs = [compare(a, b) for a, b in zip(theirs, predict_images(model, info, files), strict=True)]
         rows.append(
             {
                 "name": name,
-                "network": kind,  # as loaded, or prepared for inference as `amidst predict` does
+                "network": kind,
                 "weights": "real" if weights else "random, seed 0",
                 "torchvision": torchvision.__version__,
                 "photographs": len(files),
@@ -188,7 +196,7 @@ def main() -> None:
     rows: list[Row] = []
     for name in options.models:
         rows += run(name, files, options)
-        show(rows[-2:])
+        show(rows[-3:])
     write(options.output, "python benchmarks/interop.py", "not timed", rows)
 
 

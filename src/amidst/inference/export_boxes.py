@@ -8,6 +8,9 @@ step has a fixed number of places, of which some stay empty (score minus infinit
     anchors     of the chosen places alone, from their number
     suppress    `export_ops`; then the best of what is left, `count` of them real
 
+Boxes are clipped to the image and empty ones dropped before suppression or after it, and strides are nominal
+or fitted to the padded image, as the configuration says (`models.box_rules`).
+
 Shapes: B images, n candidates of a map, M of all maps, K classes, A anchors of a cell, R regions of an image,
 T = detections of an image at most, D channels.
 """
@@ -64,32 +67,36 @@ def clip(boxes_xyxy: Tensor, sizes_hw: Tensor) -> Tensor:
     return torch.minimum(boxes_xyxy.clamp(min=0), limits)
 
 
-def anchors_at(place: Tensor, cell: Tensor, columns: int, stride: int, offset: float) -> Tensor:
-    """Anchors (B, n, 4) at the places (B, n) of a map of `columns` cells with anchors (A, 4) in a cell."""
-    number = place // len(cell)
-    width = torch.full((1,), columns, dtype=torch.int64)  # divisors must be constants or tensors
-    x = (number % width + offset) * stride
-    y = (number // width + offset) * stride
-    return cell[place % len(cell)] + torch.stack((x, y, x, y), dim=-1)
-
-
 class Grid(NamedTuple):
     """How anchors stand on a map, and how their codes are read."""
 
     cell: Tensor  # (A, 4) around the origin
-    stride: int
+    columns: Tensor  # (1,) cells of a row
+    strides_xy: tuple[Tensor | int, Tensor | int]  # pixels between neighbouring centres
     offset: float  # of the centre within its cell, in strides
     clamp: Clamp
 
 
-def grid_of(cell: Tensor, stride: int, config: GridConfig, clamp: Clamp) -> Grid:
-    """The grid of a map."""
-    return Grid(cell, stride, 0.0 if config.centre == "corner" else 0.5, clamp)
+def grid_of(cell: Tensor, x: Tensor, images: Tensor, stride: int, config: GridConfig, clamp: Clamp) -> Grid:
+    """The grid of a map (B, D, h, w) of padded images (B, 3, H, W)."""
+    # Sizes are symbols while a graph is traced: what divides must be a tensor.
+    columns = torch.full((1,), x.shape[3], dtype=torch.int64)
+    strides: tuple[Tensor | int, Tensor | int] = (stride, stride)
+    if config.stride == "fitted":
+        rows = torch.full((1,), x.shape[2], dtype=torch.int64)
+        strides = (torch.full((1,), images.shape[3]) // columns, torch.full((1,), images.shape[2]) // rows)
+    return Grid(cell, columns, strides, 0.0 if config.centre == "corner" else 0.5, clamp)
 
 
-def candidates(
-    logits: Tensor, codes: Tensor, grid: Grid, columns: int, number: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def anchors_at(place: Tensor, grid: Grid) -> Tensor:
+    """Anchors (B, n, 4) at the places (B, n) of a map."""
+    number = place // len(grid.cell)
+    x = (number % grid.columns + grid.offset) * grid.strides_xy[0]
+    y = (number // grid.columns + grid.offset) * grid.strides_xy[1]
+    return grid.cell[place % len(grid.cell)] + torch.stack((x, y, x, y), dim=-1)
+
+
+def candidates(logits: Tensor, codes: Tensor, grid: Grid, number: int) -> tuple[Tensor, Tensor, Tensor]:
     """Logits (B, N, K) and codes (B, N, 4) of a map -> boxes (B, n, 4), logits (B, n), classes (B, n)."""
     classes = logits.shape[2]
     if classes == 1:
@@ -104,8 +111,8 @@ def candidates(
         values, pair = top(pairs, number)
         class_index = pair % classes
         anchor = anchor.gather(1, pair // classes)
-    anchors = anchors_at(anchor, grid.cell, columns, grid.stride, grid.offset)
-    return decode(rows(codes, anchor), anchors, clamp=grid.clamp), values, class_index
+    boxes = decode(rows(codes, anchor), anchors_at(anchor, grid), clamp=grid.clamp)
+    return boxes, values, class_index
 
 
 def best(boxes: Tensor, scores: Tensor, class_index: Tensor, kept: Tensor, number: int) -> Found:
@@ -128,24 +135,24 @@ def has_area(boxes_xyxy: Tensor, least: float = 0.0) -> Tensor:
     return (sides >= max(least, SMALLEST)).all(dim=-1)
 
 
-def check_grid(config: GridConfig) -> None:
-    """Raises UsageError for strides that follow the size of the image, as some other families have."""
-    if config.stride != "nominal":
-        raise UsageError('anchors.grid.stride="fitted" is not exported: the graph has the nominal strides')
+def before_suppression(boxes_xyxy: Tensor, sizes_hw: Tensor, rules: BoxRulesConfig) -> tuple[Tensor, Tensor]:
+    """Boxes (B, M, 4) as suppression compares them, and which (B, M) take part."""
+    boxes = clip(boxes_xyxy, sizes_hw) if rules.clip == "before_nms" else boxes_xyxy
+    if rules.drop_empty == "before_nms":
+        return boxes, has_area(boxes, rules.min_side)
+    return boxes, torch.ones_like(boxes[..., 0], dtype=torch.bool)
 
 
-def check_rules(rules: BoxRulesConfig) -> None:
-    """Raises UsageError for rules of other families that clip or drop boxes after suppression."""
-    if "after_nms" in (rules.clip, rules.drop_empty):
-        raise UsageError('decode.boxes "after_nms" is not exported: the graph clips before suppression')
-
-
-def clipped(boxes_xyxy: Tensor, sizes_hw: Tensor, rules: BoxRulesConfig) -> tuple[Tensor, Tensor]:
-    """Boxes (B, M, 4) cut to their images, and which (B, M) are not empty."""
-    boxes = clip(boxes_xyxy, sizes_hw)
-    if rules.drop_empty == "never":
-        return boxes, torch.ones_like(boxes[..., 0], dtype=torch.bool)
-    return boxes, has_area(boxes, rules.min_side)
+def after_suppression(found: Found, sizes_hw: Tensor, rules: BoxRulesConfig) -> Found:
+    """What is found, as it is reported: those dropped here leave their places to no others."""
+    boxes, scores, class_index, count = found
+    if rules.clip == "after_nms":
+        boxes = clip(boxes, sizes_hw)
+    if rules.drop_empty != "after_nms":
+        return boxes, scores, class_index, count
+    number = boxes.shape[1]
+    real = torch.arange(number, device=boxes.device) < count[:, None]
+    return best(boxes, scores, class_index, real & has_area(boxes, rules.min_side), number)
 
 
 class ExportedRetinaNet(nn.Module):
@@ -155,8 +162,6 @@ class ExportedRetinaNet(nn.Module):
         super().__init__()
         self.model = model
         anchors = model.config.anchors
-        check_grid(anchors.grid)
-        check_rules(model.config.decode.boxes)
         for index, stride in enumerate(model.fpn.strides):
             whole = anchors.grid.whole_pixels
             cell = cell_anchors(anchors.base * stride, anchors.octave_scales, anchors.aspects, whole)
@@ -167,43 +172,33 @@ class ExportedRetinaNet(nn.Module):
         model, config = self.model, self.model.config
         pyramid = model.fpn(model.backbone(images))
         logits, codes = model.class_subnet(pyramid), model.box_subnet(pyramid)
-        parts = [
-            candidates(
-                logits[index],
-                codes[index],
-                grid_of(
-                    self.get_buffer(f"cell{index}"),
-                    model.fpn.strides[index],
-                    config.anchors.grid,
-                    config.decode.boxes.clamp,
-                ),
-                x.shape[3],
-                config.decode.candidates_per_level,
-            )
-            for index, x in enumerate(pyramid)
-        ]
+        rules, parts = config.decode.boxes, []
+        for index, x in enumerate(pyramid):
+            cell, stride = self.get_buffer(f"cell{index}"), model.fpn.strides[index]
+            grid = grid_of(cell, x, images, stride, config.anchors.grid, rules.clamp)
+            parts.append(candidates(logits[index], codes[index], grid, config.decode.candidates_per_level))
         boxes, values, class_index = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
-        boxes, large = clipped(boxes, sizes_hw, config.decode.boxes)
+        boxes, large = before_suppression(boxes, sizes_hw, rules)
         real = (values > logit(config.decode.score_threshold)) & large
         scores = torch.where(real, values.sigmoid(), EMPTY)
         grouped = by_class(scores, class_index, config.num_classes)
         kept = suppress(boxes, grouped, config.decode.nms_iou, config.decode.max_detections)
-        return best(boxes, scores, class_index, kept, config.decode.max_detections)
+        found = best(boxes, scores, class_index, kept, config.decode.max_detections)
+        return after_suppression(found, sizes_hw, rules)
 
 
 class ProposalPart(nn.Module):
-    """maps, sizes_hw -> `Found`: what an RPN proposes, alone or within Faster R-CNN."""
+    """maps, images, sizes_hw -> `Found`: what an RPN proposes, alone or within Faster R-CNN."""
 
     def __init__(self, head: RPNHead, config: RPNPartConfig) -> None:
         super().__init__()
-        check_grid(head.grid)
         self.head, self.config = head, config.decode
         for index, sides in enumerate(head.sizes):
             whole = head.grid.whole_pixels
             cell = torch.cat([cell_anchors(side, 1, head.aspects, whole) for side in sides])
             self.register_buffer(f"cell{index}", cell)
 
-    def forward(self, maps: Sequence[Tensor], sizes_hw: Tensor) -> Found:
+    def forward(self, maps: Sequence[Tensor], images: Tensor, sizes_hw: Tensor) -> Found:
         """The best proposals of each image."""
         head, config = self.head, self.config
         branches = list(head.branches) * (len(maps) // len(head.branches))
@@ -212,8 +207,8 @@ class ProposalPart(nn.Module):
         for index, (branch, x) in enumerate(zip(branches, maps, strict=True)):
             logits, codes = branch(x)
             cell = self.get_buffer(f"cell{index}")
-            grid = grid_of(cell, head.strides[index], head.grid, config.clamp)
-            parts.append(candidates(logits, codes, grid, x.shape[3], number))
+            grid = grid_of(cell, x, images, head.strides[index], head.grid, config.clamp)
+            parts.append(candidates(logits, codes, grid, number))
         boxes, values, class_index = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
         boxes = clip(boxes, sizes_hw)
         scores = torch.where(has_area(boxes, config.min_side), values, EMPTY)
@@ -235,7 +230,7 @@ class ExportedRPN(nn.Module):
 
     def forward(self, images: Tensor, sizes_hw: Tensor) -> Found:
         """Proposals of each image."""
-        found: Found = self.proposals(self.model.maps(images), sizes_hw)
+        found: Found = self.proposals(self.model.maps(images), images, sizes_hw)
         return found
 
 
@@ -248,7 +243,6 @@ class RegionPart(nn.Module):
             raise UsageError(
                 'roi.pooling.kind="max" is not exported: ONNX rounds the corners of bins differently'
             )
-        check_rules(config.decode.boxes)
         self.head, self.config = head, config
         self.last_stage = nn.ModuleList(last_stage)
 
@@ -261,7 +255,7 @@ class RegionPart(nn.Module):
         flat = boxes.flatten(0, 1)[:, None].expand(-1, classes, -1)
         rules = self.config.decode.boxes
         found = decode(codes, flat, CODE_WEIGHTS, rules.clamp).view(images, regions * classes, 4)
-        found, large = clipped(found, sizes_hw, rules)
+        found, large = before_suppression(found, sizes_hw, rules)
         found, large = found.view(images, regions, classes, 4), large.view(images, regions, classes)
         counts = (scores > self.config.decode.score_threshold) & large & real[:, :, None]
         scores = torch.where(counts, scores, EMPTY)
@@ -275,7 +269,10 @@ class RegionPart(nn.Module):
         )
         kept = kept.view(images, classes, regions).transpose(1, 2).flatten(1)  # (B, R * K)
         class_index = torch.arange(classes, device=boxes.device).expand(images, regions, classes).flatten(1)
-        return best(found.flatten(1, 2), scores.flatten(1), class_index, kept, decoding.max_detections)
+        most = decoding.max_detections
+        return after_suppression(
+            best(found.flatten(1, 2), scores.flatten(1), class_index, kept, most), sizes_hw, rules
+        )
 
     def _judge(self, maps: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, Tensor]:
         """(B, R, 4) -> class logits (B * R, K + 1), codes (B * R, K, 4)."""
@@ -317,7 +314,7 @@ class ExportedFasterRCNN(nn.Module):
     def forward(self, images: Tensor, sizes_hw: Tensor) -> Found:
         """Detections of each image."""
         maps = self.model.maps(images)
-        boxes, _, _, count = self.proposals(maps, sizes_hw)
+        boxes, _, _, count = self.proposals(maps, images, sizes_hw)
         boxes = boxes[:, : self.model.config.roi.decode.proposals]
         real = torch.arange(boxes.shape[1], device=boxes.device) < count[:, None]
         found: Found = self.regions(maps, boxes, real, sizes_hw)
