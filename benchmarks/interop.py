@@ -1,7 +1,7 @@
 """Converted torchvision detectors against torchvision itself: full outputs on photographs.
 
-Three networks of ours: as loaded, prepared for inference as `amidst predict` does, and as `amidst export` writes
-it, in ONNX Runtime.
+Three networks of ours: as loaded, prepared for inference as `amidst predict` does, and as `amidst export`
+writes it, in ONNX Runtime.
 
 Both get the same decoded pixels; everything after that is each library's own: resizing, normalising,
 padding, network, anchors, decoding, suppression, boxes back in the photograph. Weights are random from a
