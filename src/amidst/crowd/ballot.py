@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, insert, select
 
-from amidst.crowd import units
+from amidst.crowd import free_units, units
 from amidst.crowd.bodies import BallotBody, BallotTask, CandidateRef
 from amidst.crowd.context import Campaign
 from amidst.crowd.decisions import record
@@ -21,7 +21,7 @@ from amidst.crowd.validation import check_ballot
 
 def offer(turn: Turn) -> Offer | NoWork:
     """The ballot, once for each voter."""
-    found = units.find(turn.connection, turn.worker, "category_votes", 1)
+    found = free_units.find(turn.connection, turn.worker, "category_votes", 1)
     if not found:
         return NoWork(reason="nothing_open")
     return Offer("category_votes", Plan((Item("campaign", 1, found[0].id),)))

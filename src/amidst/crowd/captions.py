@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import insert, select
 
-from amidst.crowd import units
+from amidst.crowd import free_units, units
 from amidst.crowd.bodies import CaptionBody, CaptionTask
 from amidst.crowd.context import read_image
 from amidst.crowd.plans import Filed, Item, Judgement, Offer, Plan, StageWork, Turn
@@ -20,7 +20,7 @@ from amidst.errors import AnswerError
 
 def offer(turn: Turn) -> Offer | NoWork:
     """An image that the worker has not described."""
-    found = units.find(turn.connection, turn.worker, "captions", 1)
+    found = free_units.find(turn.connection, turn.worker, "captions", 1)
     if not found:
         return NoWork(reason="nothing_open")
     return Offer("captions", Plan((Item("image", found[0].ref_id, found[0].id),)))

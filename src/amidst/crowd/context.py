@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, bindparam, select, true
+from sqlalchemy import Connection, bindparam, func, select, text, true
 
 from amidst.crowd.bodies import CategoryRef, ImageRef, Panel
 from amidst.crowd.config import CampaignConfig
-from amidst.crowd.schema import campaign, image, worker
+from amidst.crowd.schema import campaign, image, ticket, worker
 from amidst.errors import UnknownRecord, UsageError
 
 
@@ -58,6 +59,16 @@ def read_both(connection: Connection, worker_id: int) -> tuple[Campaign, Worker]
     return _campaign(*row[:4]), Worker(row[4], row[5] == "active", row[6])
 
 
+def read_asking(
+    connection: Connection, worker_id: int, stages: Sequence[str]
+) -> tuple[Campaign, Worker, int]:
+    """The same, and how many tickets of some stages the worker has out. Raises as `read_both`."""
+    row = connection.execute(_ASKING, {"worker": worker_id, "stages": stages}).first()
+    if row is None:
+        return (*read_both(connection, worker_id), 0)
+    return _campaign(*row[:4]), Worker(row[4], row[5] == "active", row[6]), row[7]
+
+
 def read_image(connection: Connection, image_id: int) -> ImageRef:
     """Raises UnknownRecord."""
     row = connection.execute(_IMAGE, {"image": image_id}).first()
@@ -84,6 +95,13 @@ _BOTH = (
     _CAMPAIGN.add_columns(worker.c.id, worker.c.state, worker.c.expert)
     .select_from(campaign.join(worker, true()))
     .where(worker.c.id == bindparam("worker"))
+)
+_ASKING = _BOTH.add_columns(
+    select(func.count())
+    .select_from(ticket)
+    .where(ticket.c.worker_id == bindparam("worker"), ticket.c.stage.in_(bindparam("stages", expanding=True)))
+    .where(text("ticket.state = 'leased'"))
+    .scalar_subquery()
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import insert
 
 from amidst.coco import masks
-from amidst.crowd import cells, units, verdicts
+from amidst.crowd import cells, free_units, units, verdicts
 from amidst.crowd.bodies import CrowdBody, CrowdTask
 from amidst.crowd.cell_rule import live_points
 from amidst.crowd.outlines import subtract
@@ -22,7 +22,7 @@ from amidst.errors import AnswerError
 
 def offer(turn: Turn) -> Offer | NoWork:
     """A cell whose individual masks are done."""
-    found = units.find(turn.connection, turn.worker, "crowd_regions", 1)
+    found = free_units.find(turn.connection, turn.worker, "crowd_regions", 1)
     if not found:
         return NoWork(reason="nothing_open")
     return Offer("crowd_regions", Plan((Item("cell", found[0].ref_id, found[0].id),)))

@@ -15,7 +15,7 @@ import msgspec
 
 from amidst.coco.records import Rle
 from amidst.crowd import ballot as votes
-from amidst.crowd import campaigns, decisions, golds, leases, numbers, submits, units, voids
+from amidst.crowd import campaigns, decisions, free_units, golds, leases, numbers, submits, voids
 from amidst.crowd.activity import ActivityHour
 from amidst.crowd.activity import activity as read_activity
 from amidst.crowd.bodies import Client, Panel, Task
@@ -170,7 +170,7 @@ async def resume(
 
 async def open_stages(store: Store, worker_id: int) -> list[str]:
     """The stages that hold work for somebody like this worker."""
-    return await store.read(lambda c: units.open_stages(c, read_both(c, worker_id)[1]))
+    return await store.read(lambda c: free_units.open_stages(c, read_both(c, worker_id)[1]))
 
 
 async def held(store: Store, worker_id: int) -> list[HeldTicket]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from amidst.crowd import campaigns, grids, units
+from amidst.crowd import campaigns, free_units, grids, units
 from amidst.crowd.bodies import FilterBody, FilterTask
 from amidst.crowd.context import Campaign, read_images
 from amidst.crowd.decisions import record
@@ -23,7 +23,7 @@ def offer(turn: Turn) -> Offer | NoWork:
     """A grid of candidates with known images among them."""
     config = turn.campaign.config.image_filter
     places = config.grid - config.known_iconic - config.known_good
-    found = units.find(turn.connection, turn.worker, "image_filter", places)
+    found = free_units.find(turn.connection, turn.worker, "image_filter", places)
     if not found:
         return NoWork(reason="nothing_open")
     lot = turn.campaign.lot("filter", turn.worker.id, found[0].id, turn.now)

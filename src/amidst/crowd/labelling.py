@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from sqlalchemy import Connection, insert, select, update
 
-from amidst.crowd import cells, units
+from amidst.crowd import cells, free_units, units
 from amidst.crowd.bodies import ImageRef, LabellingBody, LabellingTask
 from amidst.crowd.context import Campaign, read_image
 from amidst.crowd.decisions import record
@@ -22,7 +22,7 @@ from amidst.crowd.validation import check_labelling
 
 def offer(turn: Turn) -> Offer | NoWork:
     """An image that the worker has not labelled."""
-    found = units.find(turn.connection, turn.worker, "labelling", 1)
+    found = free_units.find(turn.connection, turn.worker, "labelling", 1)
     if not found:
         return NoWork(reason="nothing_open")
     return Offer("labelling", Plan((Item("image", found[0].ref_id, found[0].id),)))

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, u
 from amidst.crowd import units
 from amidst.crowd.bodies import Task
 from amidst.crowd.config import LeaseConfig, Stage
-from amidst.crowd.context import read_both
+from amidst.crowd.context import read_asking, read_both
 from amidst.crowd.plans import Offer, Plan, Turn
 from amidst.crowd.results import Conflict, Draft, HeldTicket, NoWork, Ticket
 from amidst.crowd.schema import draft, ticket
@@ -32,14 +32,15 @@ SWEEP_LOCK = 0x616D6964  # PostgreSQL advisory lock: one process sweeps
 
 def lease(connection: Connection, worker_id: int, stage: Stage, now: int, token: str) -> Ticket | NoWork:
     """Work of a stage for a worker. token: random, to be known to the worker alone."""
-    campaign, worker = read_both(connection, worker_id)
+    stages = ("segmentation", "training") if stage == "segmentation" else (stage,)
+    campaign, worker, out = read_asking(connection, worker_id, stages)
     turn = Turn(connection, campaign, worker, now)
     if not worker.active:
         return NoWork(reason="not_active")
     if not campaign.open or stage not in campaign.config.stages or stage not in WORK:
         return NoWork(reason="stage_off")
     leases = campaign.config.lease
-    if _held_number(connection, worker_id, stage) >= leases.live_tickets:
+    if out >= leases.live_tickets:
         return NoWork(reason="too_many_tickets")
     offer = WORK[stage].offer(turn)
     if isinstance(offer, NoWork):
@@ -205,12 +206,6 @@ def _shown(turn: Turn, ticket_id: int, offer: Offer, token: str, issued: int, ex
     )
 
 
-def _held_number(connection: Connection, worker_id: int, stage: Stage) -> int:
-    stages = ("segmentation", "training") if stage == "segmentation" else (stage,)
-    number: int = connection.execute(_HELD, {"worker": worker_id, "stages": stages}).scalar_one()
-    return number
-
-
 def length(stage: str, leases: LeaseConfig) -> int:
     """Of a lease without a renewal, microseconds."""
     return round(1e6 * (leases.drawing_s if stage in DRAWN else leases.grid_s))
@@ -230,10 +225,4 @@ _OWN = (
     select(ticket)
     .where(ticket.c.id == bindparam("ticket"), ticket.c.worker_id == bindparam("worker"))
     .with_for_update()
-)
-_HELD = (
-    select(func.count())
-    .select_from(ticket)
-    .where(ticket.c.worker_id == bindparam("worker"), ticket.c.stage.in_(bindparam("stages", expanding=True)))
-    .where(text("ticket.state = 'leased'"))
 )

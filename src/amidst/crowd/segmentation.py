@@ -14,20 +14,20 @@ from sqlalchemy import Connection, insert, select
 
 from amidst.coco import masks
 from amidst.coco.records import Rle
-from amidst.crowd import cells, hidden, training, units, verdicts
+from amidst.crowd import cells, free_units, hidden, training, units, verdicts
 from amidst.crowd.bodies import SegmentationBody, SegmentationTask
 from amidst.crowd.cell_rule import closed_points, live_points, neighbours, target, workable
+from amidst.crowd.free_units import Free
 from amidst.crowd.plans import Filed, Item, Judgement, Offer, Plan, StageWork, Target, Turn
 from amidst.crowd.results import NoWork
 from amidst.crowd.schema_chain import claim, instance, segmentation
 from amidst.crowd.spotting import read_cell
-from amidst.crowd.units import Free
 from amidst.crowd.validation import check_outlines, drawn_mask
 
 
 def offer(turn: Turn) -> Offer | NoWork:
     """An instance of a category whose gate is open to the worker, else a training mask."""
-    with_work = units.categories_with_work(turn.connection, "segmentation", turn.worker)
+    with_work = free_units.categories_with_work(turn.connection, "segmentation", turn.worker)
     if not with_work:
         return NoWork(reason="nothing_open")
     passed = training.passed(turn, with_work)
@@ -35,7 +35,7 @@ def offer(turn: Turn) -> Offer | NoWork:
     if known is not None:
         return Offer("segmentation", known)
     for category_id in _by_lot(turn, passed):
-        found = units.find(turn.connection, turn.worker, "segmentation", 1, category_id=category_id)
+        found = free_units.find(turn.connection, turn.worker, "segmentation", 1, category_id=category_id)
         plan = _plan(turn, found[0]) if found else None
         if plan is not None:
             return Offer("segmentation", plan)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
-from amidst.crowd import cells, units
+from amidst.crowd import cells, free_units, units
 from amidst.crowd.bodies import CategoryRef, ImageRef, SpottingBody, SpottingTask
 from amidst.crowd.cell_rule import PointRow
 from amidst.crowd.context import Campaign
@@ -26,7 +26,7 @@ from amidst.crowd.validation import check_spotting
 
 def offer(turn: Turn) -> Offer | NoWork:
     """A cell that the worker has not spotted."""
-    found = units.find(turn.connection, turn.worker, "spotting", 1)
+    found = free_units.find(turn.connection, turn.worker, "spotting", 1)
     if not found:
         return NoWork(reason="nothing_open")
     return Offer("spotting", Plan((Item("cell", found[0].ref_id, found[0].id),)))

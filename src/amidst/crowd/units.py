@@ -1,55 +1,30 @@
-"""Units and slots: making them, finding free ones for a worker, taking and freeing places.
+"""Units and slots: making them, taking and freeing places; what becomes of a unit.
 
-The search follows a partial index of the free units and remembers, for each worker and stage, how far it
-came; it goes round. One call looks at a bounded number of units, so that a worker who has done thousands of
-still open ones is served as quickly as a new one.
+`free_units` finds the ones that somebody may judge.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     bindparam,
     exists,
-    false,
     func,
     insert,
     literal,
-    or_,
     select,
     text,
-    true,
-    union_all,
     update,
 )
 
-from amidst.crowd.config import STAGES, Stage
-from amidst.crowd.context import Worker
-from amidst.crowd.schema import FREE_UNIT, LIVE_SLOT, category, position, slot, unit
+from amidst.crowd.config import Stage
+from amidst.crowd.schema import FREE_UNIT, slot, unit
 
-WINDOW = 256  # free units looked at by one statement
-ROUNDS = 8  # statements of one call
 UNITED = ("category_votes", "image_filter", "labelling", "spotting", "captions")
 """Stages whose units are decided by the number of their judgements."""
-STRIDE = 32  # ids that a search may pass over again rather than write down where it came to
-
-
-@dataclass(frozen=True, slots=True)
-class Free:
-    """A unit with a free place."""
-
-    id: int
-    ref_kind: str
-    ref_id: int
-    category_id: int | None
-    created_at: int
-    expert_only: bool
 
 
 def create(
@@ -80,54 +55,6 @@ def create(
     ]
     if rows:
         connection.execute(insert(unit), rows)
-
-
-def find(
-    connection: Connection, worker: Worker, stage: Stage, number: int, *, category_id: int | None = None
-) -> list[Free]:
-    """Up to `number` units that the worker may judge, and locked for this transaction."""
-    if number <= 0:
-        return []
-    key = stage if category_id is None else f"{stage}/{category_id}"
-    start = connection.execute(_POSITION, {"worker": worker.id, "key": key}).scalar() or 0
-    search, window = _SEARCH[category_id is not None, worker.expert]
-    values = {"stage": stage, "worker": worker.id, "category": category_id, "after": start}
-    found: dict[int, Free] = {}
-    wrapped = start == 0
-    for _ in range(ROUNDS):
-        rows = connection.execute(search, {**values, "number": number - len(found)})
-        found |= {row[0]: Free(*row) for row in rows}
-        if len(found) >= number:
-            break
-        end = connection.execute(window, values).scalar()
-        if end is not None:
-            values["after"] = end
-        elif wrapped:
-            break
-        else:
-            values["after"], wrapped = 0, True
-    reached = list(found)[-1] if len(found) >= number else int(values["after"] or 0)
-    if not start <= reached <= start + STRIDE:
-        _remember(connection, worker.id, key, reached)
-    return list(found.values())
-
-
-def is_open(connection: Connection, stage: Stage, category_id: int | None = None) -> bool:
-    """Whether anyone finds work at a stage, of a category if one is named."""
-    free = select(unit.c.id).where(unit.c.stage == stage, text(FREE_UNIT))
-    if category_id is not None:
-        free = free.where(unit.c.category_id == category_id)
-    return connection.execute(free.limit(1)).first() is not None
-
-
-def open_stages(connection: Connection, worker: Worker) -> list[str]:
-    """Stages with a free unit (which the worker may have judged already), in the order of their names."""
-    return [row[0] for row in connection.execute(_STAGES[worker.expert])]
-
-
-def categories_with_work(connection: Connection, stage: Stage, worker: Worker) -> set[int]:
-    """Categories that have a free unit of a stage (which the worker may have judged already)."""
-    return {row[0] for row in connection.execute(_CATEGORIES[worker.expert], {"stage": stage})}
 
 
 def take(connection: Connection, units: Sequence[int], worker_id: int, ticket_id: int) -> None:
@@ -306,18 +233,11 @@ def _add(connection: Connection, counted: dict[int, int], column: str, sign: int
         )
 
 
-def _remember(connection: Connection, worker_id: int, key: str, unit_id: int) -> None:
-    connection.execute(_REMEMBER, {"worker": worker_id, "key": key, "unit": unit_id})
-
-
 def _is_sqlite(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
 _COMPLETE = (unit.c.state == "open") & (unit.c.done >= unit.c.needed) & unit.c.stage.in_(UNITED)
-_POSITION = select(position.c.unit_id).where(
-    position.c.worker_id == bindparam("worker"), position.c.stage == bindparam("key")
-)
 _TAKE = update(unit).where(unit.c.id.in_(bindparam("units", expanding=True))).values(taken=unit.c.taken + 1)
 _SLOTS = insert(slot)
 _FILE = (
@@ -338,63 +258,3 @@ _NEEDED = select(unit.c.needed).where(
     unit.c.stage == bindparam("stage"),
 )
 _DECIDE = update(unit).where(unit.c.id == bindparam("one")).values(state="decided")
-_REMEMBER = text(
-    "INSERT INTO position (worker_id, stage, unit_id) VALUES (:worker, :key, :unit) "
-    "ON CONFLICT (worker_id, stage) DO UPDATE SET unit_id = excluded.unit_id"
-)
-
-
-def _statements(by_category: bool, expert: bool) -> tuple[Select[Any], Select[Any]]:
-    """The search in one window of free units, and the last unit of that window."""
-    here: list[Any] = [text(FREE_UNIT), unit.c.stage == bindparam("stage"), unit.c.id > bindparam("after")]
-    if by_category:
-        here.append(unit.c.category_id == bindparam("category"))
-    window = select(unit.c.id).where(*here).order_by(unit.c.id).limit(WINDOW).subquery("lot")
-    end = select(func.max(window.c.id)).scalar_subquery()
-    done = exists().where(
-        slot.c.unit_id == unit.c.id, slot.c.worker_id == bindparam("worker"), text(LIVE_SLOT)
-    )
-    search = (
-        select(
-            unit.c.id,
-            unit.c.ref_kind,
-            unit.c.ref_id,
-            unit.c.category_id,
-            unit.c.created_at,
-            unit.c.expert_only,
-        )
-        .where(*here, unit.c.id <= end)
-        .where(or_(unit.c.author_id.is_(None), unit.c.author_id != bindparam("worker")))
-        .where(true() if expert else unit.c.expert_only == false(), ~done)
-        .order_by(unit.c.id)
-        .limit(bindparam("number"))
-        .with_for_update(skip_locked=True, of=unit)
-    )
-    return search, select(func.max(window.c.id))
-
-
-_SEARCH = {(one, expert): _statements(one, expert) for one in (False, True) for expert in (False, True)}
-
-
-def _categories(expert: bool) -> Select[Any]:
-    some = exists().where(
-        text(FREE_UNIT), unit.c.stage == bindparam("stage"), unit.c.category_id == category.c.id
-    )
-    if not expert:
-        some = some.where(unit.c.expert_only == false())
-    return select(category.c.id).where(some)
-
-
-_CATEGORIES = {expert: _categories(expert) for expert in (False, True)}
-
-
-def _stages(expert: bool) -> Select[Any]:
-    """One search of the index a stage: DISTINCT would read every free unit."""
-    named = union_all(*(select(literal(stage).label("stage")) for stage in STAGES)).subquery("named")
-    some = exists().where(text(FREE_UNIT), unit.c.stage == named.c.stage)
-    if not expert:
-        some = some.where(unit.c.expert_only == false())
-    return select(named.c.stage).where(some).order_by(named.c.stage)
-
-
-_STAGES = {expert: _stages(expert) for expert in (False, True)}

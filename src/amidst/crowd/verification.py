@@ -15,14 +15,14 @@ from sqlalchemy import Select, Table, bindparam, insert, select
 
 from amidst.coco import masks
 from amidst.coco.records import Rle
-from amidst.crowd import grids, units, verdicts
+from amidst.crowd import free_units, grids, verdicts
 from amidst.crowd.bodies import CategoryRef, GridMask, ImageRef, VerificationBody, VerificationTask
+from amidst.crowd.free_units import Free
 from amidst.crowd.plans import Filed, Item, Judgement, Offer, Plan, StageWork, Turn
 from amidst.crowd.results import NoWork
 from amidst.crowd.schema import answer, category, gold, image
 from amidst.crowd.schema_chain import cell, crowd_region, mask_vote, segmentation
 from amidst.crowd.spoiling import nudged
-from amidst.crowd.units import Free
 from amidst.crowd.validation import check_positions
 
 RECENT = 500  # masks among which fillers are drawn
@@ -31,7 +31,7 @@ RECENT = 500  # masks among which fillers are drawn
 def offer(turn: Turn) -> Offer | NoWork:
     """A grid of masks that wait, of one category or, lacking known masks, of several."""
     config = turn.campaign.config.verification
-    first = units.find(turn.connection, turn.worker, "verification", 1)
+    first = free_units.find(turn.connection, turn.worker, "verification", 1)
     if not first:
         return NoWork(reason="nothing_open")
     lot = turn.campaign.lot("grid", turn.worker.id, first[0].id, turn.now)
@@ -43,7 +43,7 @@ def offer(turn: Turn) -> Offer | NoWork:
         if len(bad) < config.known_bad or len(good) < config.known_good:
             continue
         found = {first[0].id: first[0]}
-        for one in units.find(
+        for one in free_units.find(
             turn.connection, turn.worker, "verification", places - 1, category_id=category_id
         ):
             found.setdefault(one.id, one)
@@ -96,7 +96,7 @@ def _is_due(turn: Turn, waiting: list[Free], category_id: int | None) -> bool:
     patience = round(1e6 * turn.campaign.config.verification.patience_s)
     if min(one.created_at for one in waiting) <= turn.now - patience:
         return True
-    return not units.is_open(turn.connection, "segmentation", category_id)
+    return not free_units.is_open(turn.connection, "segmentation", category_id)
 
 
 def _once(turn: Turn, found: list[Free], known: list[grids.Known]) -> tuple[list[Free], set[int]]:
