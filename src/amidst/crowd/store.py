@@ -13,7 +13,14 @@ SCHEMA = Schema("campaign", "amidst crowd", "amidst.crowd:migrations", HEAD)
 
 
 async def open_store(
-    where: str | Path, *, create: bool = False, read_only: bool = False, durable: bool = True
+    where: str | Path,
+    *,
+    create: bool = False,
+    read_only: bool = False,
+    durable: bool = True,
+    beside: bool = False,
 ) -> Store:
     """The database of a campaign: see `open_database`."""
-    return await open_database(where, SCHEMA, create=create, read_only=read_only, durable=durable)
+    return await open_database(
+        where, SCHEMA, create=create, read_only=read_only, durable=durable, beside=beside
+    )

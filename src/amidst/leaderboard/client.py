@@ -91,8 +91,8 @@ class Client:
     ) -> Tree:
         """Announces a file and sends what the server does not have of it; the submission as it then is.
 
-        say: told how many bytes of how many have gone. Raises Answer when it is refused, UsageError if the
-        file cannot be read.
+        `new` in it: False if the team had sent the same content before. say: told how many bytes of how many
+        have gone. Raises Answer when it is refused, UsageError if the file cannot be read.
         """
         try:
             size, sha256 = file.stat().st_size, _sha256(file)
@@ -103,6 +103,7 @@ class Client:
         words = {"method": method, "description": description, "link": link}
         about = {"phase": phase, "file_name": file.name, "bytes": size, "sha256": sha256, **words}
         found = self._submission(self.ask("POST", "/api/submissions", about))
+        new = found.get("new", True)
         with file.open("rb") as stream:
             while found["state"] in ("received", "checking"):
                 say(found["offset"], size)
@@ -116,7 +117,7 @@ class Client:
                         raise
                     found = self.status(found["id"])
         say(size, size)
-        return found
+        return {**found, "new": new}
 
     def status(self, submission: int) -> Tree:
         """A submission of the team."""

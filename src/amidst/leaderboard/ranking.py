@@ -54,8 +54,14 @@ def shown(submissions: Sequence[Submission], config: PhaseConfig) -> list[Submis
     return sorted(scored, key=lambda s: (s.created_at, s.id))
 
 
-def table(submissions: Sequence[Submission], benchmark: BenchmarkConfig, phase: PhaseConfig) -> list[Row]:
-    """The lines of the table, best first."""
+def table(
+    submissions: Sequence[Submission],
+    benchmark: BenchmarkConfig,
+    phase: PhaseConfig,
+    *,
+    exact: bool = False,
+) -> list[Row]:
+    """The lines of the table, best first. exact: with the numbers unrounded, in the same order."""
     main = MAIN[benchmark.kind]
     best: dict[int, tuple[float, Submission]] = {}
     for one in shown(submissions, phase):
@@ -65,7 +71,7 @@ def table(submissions: Sequence[Submission], benchmark: BenchmarkConfig, phase: 
     order = sorted(best.values(), key=lambda item: (-item[0], item[1].created_at, item[1].id))
     rows: list[Row] = []
     for place, (score, one) in enumerate(order, 1):
-        shared = benchmark.tie == "shared" and rows and rows[-1].numbers[main] == score
+        shared = benchmark.tie == "shared" and rows and order[place - 2][0] == score
         rows.append(
             Row(
                 rows[-1].rank if shared else place,
@@ -75,7 +81,7 @@ def table(submissions: Sequence[Submission], benchmark: BenchmarkConfig, phase: 
                 one.description,
                 one.link,
                 one.created_at,
-                rounded(one.numbers),
+                one.numbers if exact else rounded(one.numbers),
             )
         )
     return rows
@@ -92,9 +98,9 @@ def to_csv(rows: Sequence[Row]) -> str:
     names = list(rows[0].numbers) if rows else []
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["rank", "team", "submission", "method", "link", "created_at", *names])
+    writer.writerow(["rank", "team", "submission", "method", "description", "link", "created_at", *names])
     for row in rows:
-        words = [_plain(text) for text in (row.team, row.method, row.link)]
+        words = [_plain(text) for text in (row.team, row.method, row.description, row.link)]
         writer.writerow(
             [row.rank, words[0], row.submission, *words[1:], row.created_at, *map(row.numbers.get, names)]
         )

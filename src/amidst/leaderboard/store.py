@@ -12,6 +12,8 @@ __all__ = ["SCHEMA", "Store", "open_store"]
 SCHEMA = Schema("benchmark", "amidst leaderboard", "amidst.leaderboard:migrations", HEAD)
 
 
-async def open_store(where: str | Path, *, create: bool = False, read_only: bool = False) -> Store:
+async def open_store(
+    where: str | Path, *, create: bool = False, read_only: bool = False, beside: bool = False
+) -> Store:
     """The database of a benchmark: see `open_database`."""
-    return await open_database(where, SCHEMA, create=create, read_only=read_only)
+    return await open_database(where, SCHEMA, create=create, read_only=read_only, beside=beside)

@@ -48,13 +48,17 @@ async def open_database(
     create: bool = False,
     read_only: bool = False,
     durable: bool = True,
+    beside: bool = False,
 ) -> Store:
     """The database, brought to the current schema.
 
     where: a file, or postgresql://user:password@host:port/database. create: make the tables in a place that
     has none. read_only: an SQLite file may then be in use by another process. durable: wait for the disk at
-    every commit; a simulation need not. Raises UsageError if there is none, if its schema is of a later
-    version of amidst, or if another process holds the SQLite file; StoreUnavailable if it cannot be reached.
+    every commit; a simulation need not. beside: write a row or two while another process may have the SQLite
+    file; what is cached there must not depend on them.
+
+    Raises UsageError if there is none, if its schema is of a later version of amidst, or if another process
+    holds the SQLite file; StoreUnavailable if it cannot be reached.
     """
     nothing_here = UsageError(f"{where}: no {schema.name} here; make one with `{schema.command} init`")
     if isinstance(where, str) and "://" in where:
@@ -64,13 +68,13 @@ async def open_database(
         if not create and not path.is_file():
             raise nothing_here
         path.parent.mkdir(parents=True, exist_ok=True)
-        store = SqliteStore(path, read_only=read_only, durable=durable)
+        store = SqliteStore(path, read_only=read_only, durable=durable, beside=beside)
     try:
         version = await store.read(_version)
         if version is None and not create:
             raise nothing_here
         if version != schema.head:
-            if read_only:
+            if read_only or beside:
                 raise UsageError(
                     f"{where}: made by another version of amidst; `{schema.command} serve` it once"
                 )

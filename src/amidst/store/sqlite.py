@@ -5,7 +5,8 @@ each runs inside a savepoint of its own, so that one that fails takes nothing wi
 acknowledged after the common commit has reached the disk (WAL, synchronous=FULL). Every writing transaction
 begins with BEGIN IMMEDIATE: one that reads first and then wants to write would be refused at once.
 
-A lock file beside the database keeps a second process out; the system frees it when the first one dies.
+A lock file beside the database keeps a second process out; the system frees it when the first one dies. Who
+writes a row or two `beside` it takes its turn by SQLite's own locks.
 """
 
 from __future__ import annotations
@@ -39,9 +40,11 @@ FAULTS_OF_A_WORK = (sqlite3.IntegrityError, sqlite3.ProgrammingError)  # the oth
 class SqliteStore:
     """See the module. Open with `opening.open_database`."""
 
-    def __init__(self, path: Path, *, read_only: bool = False, durable: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, read_only: bool = False, durable: bool = True, beside: bool = False
+    ) -> None:
         self._path, self._read_only = path, read_only
-        self._lock = None if read_only else lock_file(path)
+        self._lock = None if read_only or beside else lock_file(path)
         self._writer = _engine(path, "BEGIN IMMEDIATE", durable)
         self._connection: Connection | None = None  # the writing thread's, kept: each one made costs time
         self._reader = _engine(path, "BEGIN", durable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import signal
@@ -102,9 +103,63 @@ def test_the_tutorial(
     assert "ap 0.286" in run("status", url).out
     (exact,) = run("export", served.folder, "--exact").json["phases"]["all"]["submissions"]
     assert list(exact["numbers"].values()) == pytest.approx(expected, abs=1e-9)
-    assert run("export", served.folder, "--phase", "all", "-o", "t.csv").code == 0
-    assert (tmp_path / "t.csv").read_text().splitlines()[1].startswith("1,Team A,1,YOLOX-Nano,")
+    again = run("submit", url, file, "--phase", "all", "--method", "YOLOX", "--description", "Nano, really")
+    assert (again.code, "has the same content" in again.err) == (0, True)
+    words = ("export", served.folder, "--phase", "all", "--exact", "-o", "new/t.csv")
+    assert run(*words).code == 0
+    (row,) = csv.DictReader((tmp_path / "new" / "t.csv").read_text().splitlines())
+    assert (row["team"], row["method"], row["description"]) == ("Team A", "YOLOX", "Nano, really")
+    assert float(row["ap"]) == pytest.approx(expected[0], abs=1e-9)
+    odd = run("export", served.folder, "-o", "t.txt")
+    assert (odd.code, "ends in .json or .csv" in odd.err, (tmp_path / "t.txt").exists()) == (2, True, False)
     assert "206" in run("phases", served.folder).out
+    assert run("phases", served.folder, "--json").json[0]["config"]["per_day"] == 5
+
+
+def test_the_way_back_in(run: Run, served: Served, organiser: Path, tmp_path: Path) -> None:
+    """For whoever lost a session: from the folder while it is served, or with a token from anywhere."""
+    url = served.url
+    here = run("link", served.folder, "--public-url", url)
+    assert "lets Olga (owner) in again" in here.err
+    assert run("enter", here.out.strip(), "--name", "x", "--token-file", "olga").code == 0
+    invited = run("invite", url, "Back", "--token-file", organiser, "--json").json
+    assert (invited["team"], invited["uses"]) == ("Back", 1)
+    assert run("enter", invited["link"], "--name", "Bea").code == 0
+    for words in (
+        (url,),
+        (url, "--account", "Bea", "--token-file", "olga"),
+        (served.folder, "--account", "Bea"),
+    ):
+        made = run("link", *words)
+        assert made.code == 0, made.err
+        link = f"{url}/enter#{made.out.strip().partition('#')[2]}"
+        assert run("enter", link, "--name", "x", "--replace").code == 0
+        assert run("status", url, "--json").json["team"] == "Back"
+        assert run("enter", link, "--name", "x", "--replace").code == 1  # once
+    nobody = run("link", served.folder, "--account", "Zoe")
+    assert (nobody.code, "no account 'Zoe'; there are: Olga" in nobody.err) == (2, True)
+    both = run("invite", url, "Back", "--organiser", "--token-file", "olga")
+    assert both.code == 2
+    co = run("invite", url, "--organiser", "--token-file", "olga").out.strip()
+    assert run("enter", co, "--name", "Mo", "--token-file", "mo").code == 0
+    assert run("invite", url, "Back", "--token-file", "mo").code == 0
+    denied = run("invite", url, "Back")
+    assert (denied.code, "for organisers, not for participants" in denied.err) == (1, True)
+
+
+def test_withdrawing(run: Run, served: Served, organiser: Path, tmp_path: Path) -> None:
+    url, file = served.url, tmp_path / "one.json"
+    link = run("invite", url, "W", "--token-file", organiser).out.strip()
+    assert run("enter", link, "--name", "Wim").code == 0
+    file.write_text('[{"image_id": 139, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.5}]')
+    key = run("submit", url, file, "--phase", "all", "--json").json["id"]
+    taken = run("withdraw", url, key)
+    assert (taken.code, f"submission {key}: withdrawn by the team" in taken.err) == (0, True)
+    assert run("withdraw", url, key).code == 1
+    assert run("withdraw", url, 10**6).code == 1
+    key = run("submit", url, file, "--phase", "all", "--json").json["id"]
+    taken = run("withdraw", url, key, "--token-file", organiser, "--json").json
+    assert (taken["state"], taken["reason"]) == ("withdrawn", "by the organisers")
 
 
 def test_findings_end_with_1_and_wrong_calls_with_2(
@@ -143,6 +198,9 @@ def test_a_token_goes_to_its_own_server_alone(
     (tmp_path / "old").write_text("a-lone-token\n")
     assert "AMIDST_TOKEN" in run("enter", link, "--name", "Cid", "--token-file", "old").err
     assert run("enter", link, "--name", "Cid").code == 0  # none of these used it up
+    monkeypatch.setenv("AMIDST_TOKEN", "x" * 32)
+    wrong = run("status", url)
+    assert (wrong.code, "this token is unknown here" in wrong.err) == (1, True)
     monkeypatch.setenv("AMIDST_TOKEN", "one\ntwo")
     broken = run("status", url)
     assert (broken.code, "is broken" in broken.err) == (2, True)

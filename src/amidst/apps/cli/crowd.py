@@ -15,6 +15,7 @@ from amidst.apps.cli import (
     crowd_database,
     crowd_demo,
     crowd_late,
+    crowd_link,
     crowd_quality,
     crowd_simulate,
 )
@@ -270,6 +271,7 @@ def doctor(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = 
 app.command("add")(crowd_content.add)
 app.command("quality")(crowd_quality.quality)
 app.command("late")(crowd_late.late)
+app.command("link")(crowd_link.link)
 app.command("votes")(crowd_content.votes)
 app.command("backup")(crowd_database.backup)
 app.command("restore")(crowd_database.restore)

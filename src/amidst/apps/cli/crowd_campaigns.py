@@ -61,10 +61,17 @@ class Place:
 
 @asynccontextmanager
 async def opened(
-    place: Place, *, create: bool = False, read_only: bool = False, durable: bool = True
+    place: Place,
+    *,
+    create: bool = False,
+    read_only: bool = False,
+    durable: bool = True,
+    beside: bool = False,
 ) -> AsyncIterator[Store]:
     """The campaign's database, closed at the end. The flags are those of `open_store`."""
-    store = await open_store(place.database, create=create, read_only=read_only, durable=durable)
+    store = await open_store(
+        place.database, create=create, read_only=read_only, durable=durable, beside=beside
+    )
     try:
         yield store
     finally:

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import typer
 
-from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
+from amidst.apps.cli.console import new_app, print_json, say, warning_line
 from amidst.apps.cli.leaderboard_client import client_app
-from amidst.apps.cli.leaderboard_place import Place, make, now, opened, parse_phase, tidy_url
+from amidst.apps.cli.leaderboard_export import export_app
+from amidst.apps.cli.leaderboard_link import link_app
+from amidst.apps.cli.leaderboard_place import (
+    DatabaseUrl,
+    Place,
+    make,
+    now,
+    opened,
+    parse_phase,
+    tidy_url,
+)
 from amidst.apps.server.installation import load_secrets
 from amidst.apps.server.leaderboard.app import BoardConfig, create_app, make_accounts
 from amidst.apps.server.serving import bind, is_loopback, make_server
 from amidst.coco.dataset import CocoDataset
 from amidst.config import override
-from amidst.leaderboard import benchmarks, ranking, submissions
+from amidst.errors import UsageError
+from amidst.leaderboard import benchmarks
 from amidst.leaderboard.config import BenchmarkConfig
 from amidst.leaderboard.runner import Runner
 
 app = new_app("Run an evaluation server with hidden annotations, or submit to one.")
-app.registered_commands += client_app.registered_commands
+for part in (client_app, link_app, export_app):
+    app.registered_commands += part.registered_commands
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the benchmark.")]
-DatabaseUrl = Annotated[
-    str, typer.Option(help="postgresql://user@host/name instead of SQLite in the folder.", show_default=False)
-]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.", show_default=False)
 ]
@@ -52,6 +61,7 @@ def init(
         int | None, typer.Option(help="Of the division; random if left out.", show_default=False)
     ] = None,
     settings: Settings = None,
+    as_json: AsJson = False,
     database_url: DatabaseUrl = "",
 ) -> None:
     """Make a benchmark. Each phase scores its own part of the images, divided by category.
@@ -71,6 +81,8 @@ def init(
     phases = [parse_phase(word, first=not i) for i, word in enumerate(phase or ["dev:0.5", "final:0.5"])]
     dataset = CocoDataset.load(ann)
     made = make(Place(folder, database_url), dataset, name, description, config, phases, seed)
+    if as_json:
+        print_json(msgspec.to_builtins(made))
     for one in made:
         say(f"phase {one.name}: {one.images} images, scores for {_audience(one.config.visibility)}")
     say(f"next: amidst leaderboard serve {folder}")
@@ -130,8 +142,8 @@ async def _serve(place: Place, host: str, port: int, config: BoardConfig) -> Non
 @app.command()
 def score(
     folder: Folder,
-    database_url: Annotated[str, typer.Option(help="postgresql://user@host/name of the benchmark.")],
-    scorers: Annotated[int, typer.Option(min=1, help="Submissions at a time.")] = 1,
+    scorers: Annotated[int, typer.Option(min=1, max=64, help="Submissions at a time.")] = 1,
+    database_url: DatabaseUrl = "",
 ) -> None:
     """Score submissions apart from the server, until Ctrl-C: as another user, who alone may read `hidden/`.
 
@@ -141,6 +153,8 @@ def score(
 
       amidst leaderboard score board/ --database-url postgresql://scorer@host/board --scorers 2
     """
+    if not database_url:
+        raise UsageError("scorers apart from the server need PostgreSQL: --database-url postgresql://...")
     place = Place(folder, database_url)
 
     async def work() -> None:
@@ -151,82 +165,3 @@ def score(
 
     with suppress(KeyboardInterrupt):
         asyncio.run(work())
-
-
-@app.command()
-def export(
-    folder: Folder,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File to write, .json or .csv; else JSON on stdout.")
-    ] = None,
-    phase: Annotated[str, typer.Option(help="Of one phase; CSV needs one.", show_default=False)] = "",
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Numbers as they were computed, not rounded.")
-    ] = False,
-    database_url: DatabaseUrl = "",
-) -> None:
-    """Write the tables of all phases, with all submissions; works while the benchmark is served.
-
-    **Examples**
-
-      amidst leaderboard export birds/ -o birds.json
-
-      amidst leaderboard export birds/ --phase dev -o dev.csv
-    """
-
-    async def work() -> dict[str, Any]:
-        async with opened(Place(folder, database_url), read_only=True) as store:
-            found = await store.read(benchmarks.find)
-            tree: dict[str, Any] = {"name": found.name, "kind": found.config.kind, "phases": {}}
-            for one in await store.read(benchmarks.phases):
-                sent = await store.read(partial(submissions.listed, phase_id=one.id, limit=10**6))
-                rows = ranking.table(sent, found.config, one.config)
-                tree["phases"][one.name] = {"config": one.config, "rows": rows, "submissions": sent}
-            return tree
-
-    tree = asyncio.run(work())
-    if phase and phase not in tree["phases"]:
-        raise typer.BadParameter(f"there is no phase {phase}; there are: {', '.join(tree['phases'])}")
-    if phase:
-        tree["phases"] = {phase: tree["phases"][phase]}
-    if output is not None and output.suffix == ".csv":
-        if len(tree["phases"]) != 1:
-            raise typer.BadParameter("CSV is of one phase: --phase NAME")
-        output.write_text(ranking.to_csv(next(iter(tree["phases"].values()))["rows"]), encoding="utf-8")
-        return
-    plain = msgspec.to_builtins(tree)
-    if not exact:
-        for one in plain["phases"].values():
-            for sent in one["submissions"]:
-                sent["numbers"] = ranking.rounded(sent["numbers"])
-    if output is None:
-        print_json(plain)
-    else:
-        output.write_bytes(msgspec.json.format(msgspec.json.encode(plain)))
-
-
-@app.command()
-def phases(folder: Folder, database_url: DatabaseUrl = "") -> None:
-    """List the phases of a benchmark; works while it is served. They are changed on the page /organise.
-
-    **Example**
-
-      amidst leaderboard phases board/
-    """
-
-    async def work() -> list[benchmarks.Phase]:
-        async with opened(Place(folder, database_url), read_only=True) as store:
-            return await store.read(benchmarks.phases)
-
-    rows = [
-        (
-            p.name,
-            f"{p.share:g}",
-            str(p.images),
-            p.config.visibility,
-            str(p.config.per_day),
-            str(p.config.total),
-        )
-        for p in asyncio.run(work())
-    ]
-    print_table("", ("phase", "share", "images", "scores for", "a day", "in all"), rows)

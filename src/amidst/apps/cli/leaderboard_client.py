@@ -1,4 +1,4 @@
-"""`amidst leaderboard enter|submit|status|invite`: talking to a server, as participant or organiser.
+"""`amidst leaderboard enter|submit|status|withdraw|invite`: talking to a server, as participant or organiser.
 
 The token of an account comes from the environment (AMIDST_TOKEN) or from a file that `enter` writes, where
 each server has its own: no server is sent the token of another.
@@ -75,7 +75,8 @@ def _keep(file: Path, tokens: dict[str, str]) -> None:
         raise UsageError(f"cannot write {file}: {error.strerror or error}") from None
 
 
-def _client(url: str, file: Path) -> Client:
+def make_client(url: str, file: Path) -> Client:
+    """A client of this server with the token that belongs to it. Raises UsageError."""
     return Client(url, read_token(file, url), waiting=say)
 
 
@@ -119,6 +120,8 @@ def submit(
 ) -> None:
     """Submit results and wait for the score. Sending goes on where it broke off; nothing is scored twice.
 
+    The same content again with another --method, --description or --link changes these.
+
     Exit code 0 if it was scored (or queued, with --no-wait), 1 if it was refused or failed.
 
     **Examples**
@@ -127,11 +130,14 @@ def submit(
 
       AMIDST_TOKEN=... amidst leaderboard submit https://board.example results.zip --phase dev --json
     """
-    client = _client(url, token_file)
+    client = make_client(url, token_file)
     with step(f"sending {results.name}") as progress:
         found = client.submit(
             results, phase, method=method, description=description, link=link, say=progress.update
         )
+    if not found["new"]:
+        words = "; what is said of it is now what you gave" if method or description or link else ""
+        say(f"submission {found['id']} of your team has the same content; nothing is scored twice{words}")
     if wait:
         with step("waiting for the score") as progress:
             found = client.wait(found["id"], say=lambda now: progress.update(0, note=_where(now)))
@@ -163,7 +169,7 @@ def status(url: Url, token_file: TokenFile = DEFAULT_FILE, as_json: AsJson = Fal
 
       amidst leaderboard status https://board.example --json
     """
-    found = _client(url, token_file).ask("GET", "/api/submissions", keys=("team", "left", "submissions"))
+    found = make_client(url, token_file).ask("GET", "/api/submissions", keys=("team", "left", "submissions"))
     if as_json:
         print_json(found)
         return
@@ -176,6 +182,29 @@ def status(url: Url, token_file: TokenFile = DEFAULT_FILE, as_json: AsJson = Fal
     print_table(title, ("", "phase", "state", "reason", "method", "score"), rows)
 
 
+@client_app.command()
+def withdraw(
+    url: Url,
+    submission: Annotated[int, typer.Argument(metavar="ID", min=1, help="Number of the submission.")],
+    token_file: TokenFile = DEFAULT_FILE,
+    as_json: AsJson = False,
+) -> None:
+    """Take a submission of your team back, as organiser one of any team.
+
+    It is not scored, or leaves the table. One that was scored still counts against the limits.
+
+    **Example**
+
+      amidst leaderboard withdraw https://board.example 17
+    """
+    path = f"/api/submissions/{submission}/withdraw"
+    found = make_client(url, token_file).ask("POST", path, keys=("id", "state", "reason"))
+    if as_json:
+        print_json(found)
+    else:
+        say(f"submission {found['id']}: {found['state']} {found['reason']}")
+
+
 def _score(found: dict[str, Any]) -> str:
     main = next((name for name in ("auc", "ap") if name in found["numbers"]), None)
     return "" if main is None else f"{main} {found['numbers'][main]:.3f}"
@@ -184,17 +213,33 @@ def _score(found: dict[str, Any]) -> str:
 @client_app.command()
 def invite(
     url: Url,
-    team: Annotated[str, typer.Argument(metavar="TEAM", help="Its name; it is made if there is none.")],
+    team: Annotated[
+        str,
+        typer.Argument(metavar="TEAM", help="Its name; it is made if there is none.", show_default=False),
+    ] = "",
+    organiser: Annotated[
+        bool, typer.Option("--organiser", help="Invite a co-organiser instead; first organisers may.")
+    ] = False,
     uses: Annotated[int, typer.Option(min=1, max=100, help="How many people may come by the link.")] = 1,
     token_file: TokenFile = DEFAULT_FILE,
+    as_json: AsJson = False,
 ) -> None:
-    """As organiser: print a link by which the members of a team come in.
+    """As organiser: print a link by which the members of a team, or a co-organiser, come in.
 
-    **Example**
+    **Examples**
 
       amidst leaderboard invite https://board.example "Team Rocket" --uses 3
+
+      amidst leaderboard invite https://board.example --organiser
     """
-    made = _client(url, token_file).ask(
-        "POST", "/api/teams/invite", {"team": team, "uses": uses}, keys=("token",)
-    )
-    typer.echo(f"{url.rstrip('/')}/enter#{made['token']}")
+    if bool(team) == organiser:
+        raise UsageError("name the team that is invited, or give --organiser")
+    path, body = "/api/teams/invite", {"team": team, "uses": uses}
+    if organiser:
+        path, body = "/api/invitations", {"role": "manager", "uses": uses}
+    made = make_client(url, token_file).ask("POST", path, body, keys=("token",))
+    link = f"{origin(url)}/enter#{made['token']}"
+    if as_json:
+        print_json({"link": link, "team": team or None, "uses": uses})
+    else:
+        typer.echo(link)

@@ -10,7 +10,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
+
+import typer
 
 from amidst.coco.dataset import CocoDataset
 from amidst.errors import UsageError
@@ -20,6 +23,16 @@ from amidst.leaderboard.config import BenchmarkConfig, PhaseConfig
 from amidst.leaderboard.folder import Folder
 from amidst.leaderboard.store import open_store
 from amidst.store.opening import Store
+
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        help="postgresql://user:password@host/database instead of SQLite in DIR.",
+        envvar="AMIDST_DATABASE_URL",
+        show_envvar=True,
+        show_default=False,
+    ),
+]
 
 
 def now() -> int:
@@ -46,9 +59,11 @@ class Place:
 
 
 @asynccontextmanager
-async def opened(place: Place, *, create: bool = False, read_only: bool = False) -> AsyncIterator[Store]:
-    """The benchmark's database, closed at the end."""
-    store = await open_store(place.database, create=create, read_only=read_only)
+async def opened(
+    place: Place, *, create: bool = False, read_only: bool = False, beside: bool = False
+) -> AsyncIterator[Store]:
+    """The benchmark's database, closed at the end. The flags are those of `open_store`."""
+    store = await open_store(place.database, create=create, read_only=read_only, beside=beside)
     try:
         yield store
     finally:

@@ -115,7 +115,7 @@ class SendingRoutes:
             )
 
         key, new = await self.store.write(work)
-        return reply(await self._about(session, key), 201 if new else 200)
+        return reply({**await self._about(session, key), "new": new}, 201 if new else 200)
 
     async def mine(self, request: Request) -> Response:
         """The team's submissions, newest first, and what the limits leave of today and in all."""
