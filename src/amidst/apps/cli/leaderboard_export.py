@@ -81,7 +81,12 @@ def phases(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all settings.")] = False,
     database_url: DatabaseUrl = "",
 ) -> None:
-    """List the phases of a benchmark; works while it is served. They are changed on the page /organise."""
+    """List the phases of a benchmark; works while it is served. They are changed on the page /organise.
+
+    **Example**
+
+      amidst leaderboard phases birds/
+    """
 
     async def work() -> list[benchmarks.Phase]:
         async with opened(Place(folder, database_url), read_only=True) as store:
