@@ -38,6 +38,9 @@ def test_the_lists_name_settings_that_there_are() -> None:
         ('category_votes={"least":3,"most":2,"voters":5}', "cannot be above most, which is 2"),
         ('name="  "', "the campaign needs one"),
         ('stages=["labelling","labelling"]', "one is named twice"),
+        ("rejection.first_recall=1.5", "rejection.first_recall is 1.5: expected a share"),
+        ("rejection.first_recall=1", "rejection line: its points must differ"),
+        ("rejection.second_precision=1", "must not run through (1, 1)"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(setting: str, words: str) -> None:

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from amidst.config import keys
 from amidst.crowd.quality import (
     Agreement,
     Labels,
@@ -191,15 +192,16 @@ def test_the_line_rejects_below_it() -> None:
     )
     assert rejected(workers, RejectionLine()) == (3, 4, 5)
     assert rejected(workers, RejectionLine(), least_jobs=5) == (3, 5)
-    slanted = RejectionLine(first=(0.0, 0.8), second=(0.8, 0.0))  # precision + recall = 0.8
-    assert rejected(workers, slanted) == (4, 5)
-    assert rejected(workers, RejectionLine(first=(0.8, 0.0), second=(0.0, 0.8))) == (4, 5)
-    for bad in (
-        RejectionLine(first=(0.2, 0.2), second=(0.2, 0.2)),
-        RejectionLine(first=(0.0, 0.0), second=(1.0, 1.0)),
-    ):
+    assert rejected(workers, through(0.0, 0.8, 0.8, 0.0)) == (4, 5)  # precision + recall = 0.8
+    assert rejected(workers, through(0.8, 0.0, 0.0, 0.8)) == (4, 5)
+    for bad in (through(0.2, 0.2, 0.2, 0.2), through(0.0, 0.0, 1.0, 1.0)):
         with pytest.raises(ConfigError, match=r"\(1, 1\)"):
             rejected(workers, bad)
+
+
+def through(*points: float) -> RejectionLine:
+    """A line through two points of precision and recall."""
+    return RejectionLine(**dict(zip(keys(RejectionLine()), points, strict=True)))
 
 
 def test_bins_count_workers_and_average_their_jobs() -> None:

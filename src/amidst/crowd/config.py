@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from amidst.config import Config
+from amidst.crowd.quality import RejectionLine
 from amidst.crowd.reputation import QualityConfig
 
 Stage = Literal[
@@ -171,3 +172,4 @@ class CampaignConfig(Config, frozen=True):
     verification: VerificationConfig = msgspec.field(default_factory=VerificationConfig)
     crowd_regions: CrowdConfig = msgspec.field(default_factory=CrowdConfig)
     captions: CaptionConfig = msgspec.field(default_factory=CaptionConfig)
+    rejection: RejectionLine = msgspec.field(default_factory=RejectionLine)

@@ -21,6 +21,10 @@ SHARES = {  # 0 to 1
     "verification.max_marked",
     "verification.bad_iou",
     "captions.similarity",
+    "rejection.first_precision",
+    "rejection.first_recall",
+    "rejection.second_precision",
+    "rejection.second_recall",
 }
 MAY_BE_ZERO = {  # of the whole numbers; all others count something that there must be
     "category_votes.more_instances_than",
@@ -84,6 +88,7 @@ def check_config(config: CampaignConfig) -> None:
         raise ConfigError(
             f"category_votes.least is {ballot.least}: it cannot be above most, which is {ballot.most}"
         )
+    config.rejection.side(0.0, 0.0)
     if len(set(config.stages)) < len(config.stages):
         raise ConfigError("stages: one is named twice")
 

@@ -253,35 +253,40 @@ def _votes_for(asked: Ints, pairs: Ints, votes: npt.NDArray[np.intp]) -> Ints:
 
 
 class RejectionLine(Config, frozen=True):
-    """The line in the plane of (precision, recall) below which all work of a worker is rejected.
-
-    Two of its points; the side of (1, 1) is kept. The thesis shows the line only as a drawing; the default,
-    precision below one half, is ours.
+    """Below which precision and recall of a worker, against all other workers, all of his labelling is
+    rejected: a line through two points of that plane; the side of (1, 1) is kept. The thesis shows it only
+    as a drawing (Fig. 2.4 b).
     """
 
-    first: tuple[float, float] = (0.5, 0.0)
-    second: tuple[float, float] = (0.5, 1.0)
+    first_precision: float = 0.5  # ours: with the next three, precision below one half whatever the recall
+    first_recall: float = 0.0  # ours
+    second_precision: float = 0.5  # ours
+    second_recall: float = 1.0  # ours
+
+    def side(self, precision: float, recall: float) -> float:
+        """Above 0 on the side of (1, 1), 0 on the line. Raises ConfigError if its points coincide or it
+        runs through (1, 1).
+        """
+        kept = self._across(1.0, 1.0)
+        if kept == 0:
+            raise ConfigError("rejection line: its points must differ, and it must not run through (1, 1)")
+        return self._across(precision, recall) * kept
+
+    def _across(self, precision: float, recall: float) -> float:
+        along = self.second_precision - self.first_precision, self.second_recall - self.first_recall
+        return along[0] * (recall - self.first_recall) - along[1] * (precision - self.first_precision)
 
 
 def rejected(workers: Sequence[Agreement], line: RejectionLine, *, least_jobs: int = 1) -> tuple[int, ...]:
     """Ids of the workers with at least `least_jobs` images who lie strictly on the wrong side of the line.
 
     A worker whose precision or recall is unknown is kept, but for one who named nothing where others named
-    something: his recall is 0 and his precision counts as 0. Raises ConfigError if the points of the line
-    coincide or it runs through (1, 1).
+    something: his recall is 0 and his precision counts as 0. Raises ConfigError as `RejectionLine.side`.
     """
-    (p0, r0), (p1, r1) = line.first, line.second
-
-    def side(precision: float, recall: float) -> float:
-        return (p1 - p0) * (recall - r0) - (r1 - r0) * (precision - p0)
-
-    kept = side(1.0, 1.0)
-    if kept == 0:
-        raise ConfigError("rejection line: its points must differ, and it must not run through (1, 1)")
     return tuple(
         w.worker
         for w in workers
-        if w.jobs >= least_jobs and w.recall is not None and side(w.precision or 0.0, w.recall) * kept < 0
+        if w.jobs >= least_jobs and w.recall is not None and line.side(w.precision or 0.0, w.recall) < 0
     )
 
 

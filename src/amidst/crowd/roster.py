@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, case, func, select
 
 from amidst.crowd.bodies import Wire
+from amidst.crowd.context import read_campaign
 from amidst.crowd.labels import Labelled, read_labels
 from amidst.crowd.quality import Agreement, RejectionLine, UnionCurve, reject_poor, union_curve
 from amidst.crowd.reputation import VoidProposal, propose_voiding, reputation, speed_floor
@@ -70,7 +71,9 @@ class RosterRow(Wire, frozen=True):
 
 @dataclass(frozen=True)
 class Roster:
-    """rows: in order of id. whole: figures of labelling rest on all answers, not on the latest alone."""
+    """rows: in order of id. whole: figures of labelling rest on all answers, not on the latest alone. line:
+    by which `below_line` was drawn.
+    """
 
     rows: tuple[RosterRow, ...]
     agreement: tuple[Agreement, ...]
@@ -78,6 +81,7 @@ class Roster:
     proposals: tuple[VoidProposal, ...]
     union: UnionCurve | None
     whole: bool
+    line: RejectionLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +93,10 @@ class _Work:
 
 
 def read_roster(connection: Connection, line: RejectionLine | None = None) -> Roster:
-    """Everybody's figures in one transaction."""
+    """Everybody's figures in one transaction. line: in place of the campaign's, to try another."""
+    line = line or read_campaign(connection).config.rejection
     labelled = read_labels(connection)
-    below, agreement = reject_poor(labelled.everyone, line or RejectionLine())
+    below, agreement = reject_poor(labelled.everyone, line)
     drawers, discarded = _read_masks(connection)
     proposals = propose_voiding(drawers, discarded)
     work = _work(connection)
@@ -130,7 +135,7 @@ def read_roster(connection: Connection, line: RejectionLine | None = None) -> Ro
                 stages=figures,
             )
         )
-    return Roster(tuple(rows), agreement, below, proposals, _union(labelled), labelled.whole)
+    return Roster(tuple(rows), agreement, below, proposals, _union(labelled), labelled.whole, line)
 
 
 def _flags(figures: Mapping[str, StageFigures], below: bool, proposed: bool) -> tuple[str, ...]:

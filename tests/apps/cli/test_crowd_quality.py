@@ -55,6 +55,19 @@ def test_everybody_against_the_others(campaign: Path, tmp_path: Path, capsys: An
     assert (tmp_path / "workers.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_the_line_is_the_campaigns_until_another_is_tried(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "photos" / "a.png")
+    words = ["crowd", "init", str(tmp_path / "new"), "--images", str(tmp_path / "photos")]
+    assert run([*words, "--set", "rejection.second_precision=0.7"]) == 0
+    for more, ends in (([], (0.5, 0.7)), (["--least-precision", "0.3"], (0.3, 0.3))):
+        capsys.readouterr()
+        assert run(["crowd", "quality", str(tmp_path / "new"), "--json", *more]) == 0
+        line = json.loads(capsys.readouterr().out)["line"]
+        assert (line["first_precision"], line["second_precision"]) == ends
+        assert (line["first_recall"], line["second_recall"]) == (0.0, 1.0)
+
+
 def test_a_line_outside_the_plane_is_refused(campaign: Path, capsys: Any) -> None:
     assert run(["crowd", "quality", str(campaign), "--least-precision", "2"]) == 2
 

@@ -34,9 +34,14 @@ def quality(
         ),
     ] = None,
     least_precision: Annotated[
-        float,
-        typer.Option(help="The line: who is below it has all labelling work rejected.", min=0, max=0.99),
-    ] = RejectionLine().first[0],
+        float | None,
+        typer.Option(
+            help="Try another line than the campaign's: precision below this, whatever the recall.",
+            min=0,
+            max=0.99,
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     database_url: Annotated[
         str, typer.Option(help="As of `serve`.", envvar="AMIDST_DATABASE_URL", show_default=False)
@@ -46,13 +51,16 @@ def quality(
 
     Labelling: each worker's precision and recall against all others, several together against experts.
     Drawing: who has so many masks discarded that all of them should go (lower Wilson bound). Known items and
-    speed: who is flagged. To void, look at the preview on the page /manage/voids.
+    speed: who is flagged. To void, look at the preview on the page /manage/voids. The line below which all
+    labelling of a worker is rejected is the campaign's (`rejection`, on the page /manage/settings).
 
     **Example**
 
       amidst crowd quality birds/ --plots figures/
     """
-    line = RejectionLine(first=(least_precision, 0.0), second=(least_precision, 1.0))
+    line = None
+    if least_precision is not None:
+        line = RejectionLine(first_precision=least_precision, second_precision=least_precision)
 
     async def work() -> tuple[Roster, StageMetrics]:
         async with opened(Place(folder, database_url), read_only=True) as store:
@@ -60,7 +68,7 @@ def quality(
 
     found, stages = asyncio.run(work())
     if plots is not None:
-        draw(found, line, plots)
+        draw(found, plots)
     if as_json:
         print_json({**as_builtins(found), "stages": msgspec.to_builtins(stages)})
         return
@@ -76,6 +84,7 @@ def as_builtins(found: Roster) -> dict[str, Any]:
     return {
         "workers": msgspec.to_builtins(found.rows),
         "agreement": [one.to_builtins() for one in found.agreement],
+        "line": msgspec.to_builtins(found.line),
         "below_line": list(found.below_line),
         "void_proposals": [one.to_builtins() for one in found.proposals],
         "union": None if found.union is None else found.union.to_builtins(),
@@ -132,10 +141,10 @@ def stage_rows(stages: StageMetrics) -> list[tuple[str, str]]:
     return [*rows, *sizes]
 
 
-def draw(found: Roster, line: RejectionLine, folder: Path) -> None:
+def draw(found: Roster, folder: Path) -> None:
     """Fig. 2.4 of this campaign. Raises MissingExtra."""
     folder.mkdir(parents=True, exist_ok=True)
-    sheet = worker_figure(found.union or NO_CURVE, found.agreement, line)
+    sheet = worker_figure(found.union or NO_CURVE, found.agreement, found.line)
     for ending in ("svg", "png"):
         save_figure(sheet, folder / f"{FIGURE}.{ending}")
 

@@ -135,12 +135,10 @@ def _area(counts: npt.ArrayLike, fullest: int) -> npt.NDArray[np.float64]:
 
 def _line(axes: Axes, line: RejectionLine) -> None:
     """The rejection line across the panel, the rejected side shaded."""
-    (p0, r0), (p1, r1) = line.first, line.second
-    p, r = np.meshgrid(np.linspace(0, 1, 201), np.linspace(0, 1, 201))
-    side = (p1 - p0) * (r - r0) - (r1 - r0) * (p - p0)
-    kept = np.sign((p1 - p0) * (1 - r0) - (r1 - r0) * (1 - p0))
-    axes.contourf(p, r, side * kept, levels=[-10, 0], colors=["#f3e3e3"], zorder=0)
-    axes.axline((p0, r0), (p1, r1), color="#c23b3b", linestyle="--", linewidth=1.2, zorder=2)
+    corners = [[line.side(precision, recall) for precision in (0, 1)] for recall in (0, 1)]  # linear between
+    axes.contourf((0, 1), (0, 1), corners, levels=[-10, 0], colors=["#f3e3e3"], zorder=0)
+    ends = (line.first_precision, line.first_recall), (line.second_precision, line.second_recall)
+    axes.axline(*ends, color="#c23b3b", linestyle="--", linewidth=1.2, zorder=2)
 
 
 def _sizes(axes: Axes, fullest: int) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from amidst.apps.server.limits import MICRO
+from amidst.config import to_builtins
+from amidst.crowd.config import CampaignConfig
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +104,20 @@ def test_the_plots_of_worker_quality(site: Any) -> None:
     found = site.get("manager", "/api/quality").json()
     assert found["union"]["points"][0]["workers"] == 1
     assert [one["worker"] for one in found["union"]["experts"]] == [site.accounts["expert"]]
-    assert found["line"] == {"first": [0.5, 0.0], "second": [0.5, 1.0]}
+    assert found["line"] == to_builtins(CampaignConfig().rejection)
     assert found["whole"] is True
+
+
+def test_the_line_of_rejection_is_a_setting_and_holds_at_once(site: Any) -> None:
+    before = site.get("manager", "/api/settings").json()
+    assert site.get("manager", "/api/quality").json()["below_line"] == []
+    recall = {"first_precision": 0.0, "first_recall": 0.6, "second_precision": 1.0, "second_recall": 0.6}
+    assert site.call("manager", "PUT", "/api/settings", {**before, "rejection": recall}).status_code == 200
+    found = site.get("manager", "/api/quality").json()
+    assert (found["line"], found["below_line"]) == (recall, [site.accounts["few"]])
+    assert rows(site)["few"]["flags"] == ["below the line"]
+    assert site.call("manager", "PUT", "/api/settings", before).status_code == 200
+    assert rows(site)["few"]["flags"] == []
 
 
 def test_the_overview_counts_what_is_left(site: Any) -> None:

@@ -113,7 +113,7 @@ def create_app(
         AuthRoutes(gate, config.auth, hasher).router(),
         AccountRoutes(gate).router(),
         assistance.router(),
-        ManagementRoutes(store, gate, settings).router(),
+        ManagementRoutes(store, gate, settings, workers.roster).router(),
         GoldRoutes(store, gate, pictures).router(),
         OverviewRoutes(store, gate, settings).router(),
         workers.router(),

@@ -19,12 +19,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from amidst.apps.server.access import MANAGERS, READERS, Gate, Routes, session_of
 from amidst.apps.server.bodies import plain_text, read_body
+from amidst.apps.server.crowd.recent import Recent
 from amidst.apps.server.crowd.settings import Settings
 from amidst.apps.server.crowd.settings_form import form
 from amidst.apps.server.errors import reply
 from amidst.apps.server.foundation import Before, Limit
 from amidst.crowd import engine
 from amidst.crowd.config import CampaignConfig
+from amidst.crowd.roster import Roster
 from amidst.crowd.store import Store
 
 Subject = Annotated[str | None, Query(pattern="^[a-z_]{1,40}/[0-9]{1,18}(/[0-9]{1,18})?$")]
@@ -34,8 +36,8 @@ Rule = Annotated[str | None, Query(pattern="^[a-z_ -]{1,60}$")]
 class ManagementRoutes:
     """See the module."""
 
-    def __init__(self, store: Store, gate: Gate, settings: Settings) -> None:
-        self._store, self._gate, self._settings = store, gate, settings
+    def __init__(self, store: Store, gate: Gate, settings: Settings, roster: Recent[Roster]) -> None:
+        self._store, self._gate, self._settings, self._roster = store, gate, settings, roster
         self._accounts, self._clock = gate.accounts, gate.accounts.clock
         self._heavy = asyncio.Semaphore(1)  # export and doctor read everything
 
@@ -62,6 +64,7 @@ class ManagementRoutes:
         plain_text(config.name, "name", 200)
         before = await self._settings.get()
         await self._settings.change(config)
+        self._roster.forget()  # the line of rejection may be another
         changed = {"before": msgspec.to_builtins(before), "after": msgspec.to_builtins(config)}
         await self._note(session.account, "settings", "", changed)
         return reply(config)

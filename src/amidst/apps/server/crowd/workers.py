@@ -27,7 +27,6 @@ from amidst.apps.server.errors import Refusal, reply
 from amidst.apps.server.foundation import Before, Id, Limit
 from amidst.crowd import engine
 from amidst.crowd.config import Stage
-from amidst.crowd.quality import RejectionLine
 from amidst.crowd.roster import Roster, RosterRow
 from amidst.crowd.store import Store
 from amidst.errors import UnknownRecord, UsageError
@@ -152,12 +151,11 @@ class WorkerRoutes:
     async def quality(self) -> Response:
         """Who agrees with whom, who falls below the line, whose masks are discarded too often."""
         roster, at = await self.roster.get()
-        line = RejectionLine()
         return reply(
             {
                 "at": at,
                 "whole": roster.whole,
-                "line": line,
+                "line": roster.line,
                 "labellers": [one.to_builtins() for one in roster.agreement],
                 "below_line": roster.below_line,
                 "void_proposals": [one.to_builtins() for one in roster.proposals],

@@ -43,10 +43,32 @@ function square({ x, y }) {
   return { at, axes: [...ticks, ...names] };
 }
 
+/** @typedef {{first_precision: number, first_recall: number, second_precision: number, second_recall: number}} Line */
+
+/**
+ * The part of the unit square below a line of rejection, and where the line enters and leaves the square.
+ * @param {Line} line two of its points, in the square; (1, 1) lies above it
+ * @returns {{below: number[][], ends: number[][]}}
+ */
+export function halves({ first_precision: p0, first_recall: r0, second_precision: p1, second_recall: r1 }) {
+  const across = (/** @type {number[]} */ [p, r]) => (p1 - p0) * (r - r0) - (r1 - r0) * (p - p0);
+  const up = Math.sign(across([1, 1]));
+  const corners = [[0, 0], [1, 0], [1, 1], [0, 1]];
+  const outline = corners.flatMap((corner, k) => {
+    const next = corners[(k + 1) % 4];
+    const [here, there] = [up * across(corner), up * across(next)];
+    const share = here / (here - there);
+    const crossing = here * there < 0 ? [{ at: corner.map((value, axis) => value + share * (next[axis] - value)), side: 0 }] : [];
+    return here <= 0 ? [{ at: corner, side: here }, ...crossing] : crossing;
+  });
+  const ends = outline.filter(({ side }) => side === 0).map((one) => one.at);
+  return { below: outline.map((one) => one.at), ends: [ends[0], ends[ends.length - 1]] };
+}
+
 /**
  * Fig. 2.4 (b): workers on a grid over precision and recall; area: how many, depth of colour: their mean number of images.
  * @param {{worker: number, jobs: number, named: number, precision: number | null, recall: number | null}[]} workers
- * @param {{first: [number, number], second: [number, number]}} line
+ * @param {Line} line
  * @param {Map<number, string>} names
  */
 export function agreementPlot(workers, line, names) {
@@ -67,12 +89,10 @@ export function agreementPlot(workers, line, names) {
     /** @type {SVGElement} */ (disc).style.setProperty("--share", `${Math.round(15 + (85 * mean) / most)}%`);
     return disc;
   });
-  const [[p0, r0], [p1, r1]] = [line.first, line.second];
-  const upright = p0 === p1; // the default: a limit on precision alone
-  const limit = upright
-    ? [svg("rect", { class: "reject", x: at.x(0), y: at.y(1), width: at.x(p0) - at.x(0), height: at.y(0) - at.y(1) })]
-    : [];
-  const rule = svg("line", { class: "limit", x1: at.x(p0), y1: at.y(r0), x2: at.x(p1), y2: at.y(r1) });
+  const { below, ends } = halves(line);
+  const limit = svg("polygon", { class: "reject", points: below.map(([p, r]) => `${at.x(p)},${at.y(r)}`).join(" ") });
+  const [from, to] = ends;
+  const rule = svg("line", { class: "limit", x1: at.x(from[0]), y1: at.y(from[1]), x2: at.x(to[0]), y2: at.y(to[1]) });
   const numbers = table(
     "Agreement of each worker with the others",
     [
@@ -84,7 +104,7 @@ export function agreementPlot(workers, line, names) {
     ],
     workers,
   );
-  return [chart("Precision and recall of every worker against the others", 370, 356, [...limit, ...axes, rule, ...discs]), behind("The numbers", numbers)];
+  return [chart("Precision and recall of every worker against the others", 370, 356, [limit, ...axes, rule, ...discs]), behind("The numbers", numbers)];
 }
 
 /**
