@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from amidst.apps.cli.console import say, warning_line
-from amidst.apps.cli.opening import choose_device
+from amidst.apps.cli.opening import choose_device, usual_batch
 from amidst.apps.cli.progress import Screen, Step, screen
 from amidst.apps.cli.scores import Score, headline, score, score_by_name, score_json
 from amidst.apps.cli.version import amidst_version
@@ -44,8 +44,6 @@ from amidst.training.config import Experiment
 from amidst.training.log import Event, Started, Stepped, StepRecord, ValidationRecord
 from amidst.training.loop import train
 from amidst.training.setup import check_proposals, default_classes
-
-GPU_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -163,11 +161,11 @@ class Validator:
         """What the network finds on this process's share of the validation images."""
         val, workers = self._job.val, max(1, self._job.experiment.data.workers)
         bar = self._room.step("validating")
-        on_cpu = next(model.parameters()).device.type == "cpu"
+        batch = usual_batch(next(model.parameters()).device)
         look = (
             propose_dataset
             if isinstance(self._info.config, MaskConfig)
-            else partial(predict_dataset, batch_size=1 if on_cpu else GPU_BATCH, proposals=val.proposals)
+            else partial(predict_dataset, batch_size=batch, proposals=val.proposals)
         )
         found = look(
             model,
