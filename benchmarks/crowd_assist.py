@@ -34,7 +34,8 @@ from amidst.apps.server.limits import Rate
 from amidst.apps.server.media import MediaStore
 from amidst.config import override
 from amidst.crowd import engine
-from amidst.crowd.campaigns import NewCategory, NewImage
+from amidst.crowd.campaigns import NewImage
+from amidst.crowd.categories import NewCategory
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.store import Store, open_store
 from amidst.data import sample_dir

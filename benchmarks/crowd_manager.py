@@ -28,7 +28,7 @@ from amidst.apps.server.installation import new_secrets
 from amidst.apps.server.media import MediaStore
 from amidst.coco.categories import icon_groups
 from amidst.crowd import engine
-from amidst.crowd.campaigns import NewCategory
+from amidst.crowd.categories import NewCategory
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.schema import answer, decision, image, slot, ticket, unit
 from amidst.crowd.schema_chain import cell, icon_drop, instance, point, segmentation

@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from amidst.crowd import engine
-from amidst.crowd.campaigns import NewCategory, NewImage
+from amidst.crowd.campaigns import NewImage
+from amidst.crowd.categories import NewCategory
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.store import open_store
 from amidst.crowd.world_shapes import world_categories

@@ -43,7 +43,7 @@ def test_what_cannot_be_added(with_store: Play) -> None:
         with pytest.raises(DataError, match="proposed twice"):
             await engine.add_candidates(store, [Proposal("p"), Proposal("p")], 0)
         with pytest.raises(UnknownRecord):
-            await engine.retire_category(store, 5)
+            await engine.retire_category(store, 5, 1)
         with pytest.raises(UnknownRecord):
             await engine.change_worker(store, 5, state="banned")
         with pytest.raises(UnknownRecord):
@@ -60,7 +60,7 @@ def test_what_cannot_be_added(with_store: Play) -> None:
 def test_a_retired_category_leaves_the_panels(with_store: Play) -> None:
     async def play(store: Store) -> None:
         await engine.add_categories(store, [category(2, "b"), category(1, "a"), category(3, "c", "other")])
-        await engine.retire_category(store, 3)
+        await engine.retire_category(store, 3, 1)
         await engine.add_images(store, [picture("a")], 0)
         worker = await engine.add_worker(store, "ann", 0)
         got = await engine.lease(store, worker, "labelling", 1)

@@ -1,4 +1,4 @@
-"""Making a campaign and what belongs to it: configuration, categories, candidates, images, workers."""
+"""Making a campaign and what belongs to it: configuration, candidates, images, workers."""
 
 from __future__ import annotations
 
@@ -9,37 +9,15 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
 from amidst.crowd import ballot, units
-from amidst.crowd.bodies import CategoryRef, Panel, Wire
+from amidst.crowd.bodies import Wire
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.config_check import check_config
 from amidst.crowd.context import Campaign, read_campaign
-from amidst.crowd.schema import (
-    campaign,
-    category,
-    category_candidate,
-    image,
-    supercategory,
-    unit,
-    worker,
-)
-from amidst.crowd.vocabulary import group_icon, icon_of, icons
+from amidst.crowd.schema import campaign, category_candidate, image, unit, worker
 from amidst.curation.selection import Proposal
 from amidst.errors import DataError, UnknownRecord, UsageError
 
 BATCH = 1000
-
-
-class NewCategory(Wire, frozen=True):
-    """A category to add. id: as in the COCO file, 1 or more, never changed.
-
-    icon: one of `vocabulary.icons`, "" for the one of COCO's category of this name, if there is one.
-    """
-
-    id: int
-    name: str
-    supercategory: str
-    icon: str = ""
-    definition: str = ""
 
 
 class NewImage(Wire, frozen=True):
@@ -84,47 +62,6 @@ def exists(connection: Connection) -> bool:
 def change_state(connection: Connection, state: Literal["open", "paused"]) -> None:
     """Stops or continues the handing out of work."""
     connection.execute(update(campaign).values(state=state))
-
-
-def add_categories(connection: Connection, categories: Sequence[NewCategory]) -> None:
-    """Adds categories. Raises DataError for an id below 1, an id or name that is taken, an unknown icon."""
-    known_ids = {row[0] for row in connection.execute(select(category.c.id))}
-    known_names = {row[0] for row in connection.execute(select(category.c.name))}
-    supers = {row[1]: row[0] for row in connection.execute(select(supercategory.c.id, supercategory.c.name))}
-    for new in categories:
-        record = f"category {new.id}"
-        if not 1 <= new.id < 2**63:
-            raise DataError("the id of a category is 1 or more", record=record, rule="category-id")
-        if new.id in known_ids or new.name in known_names:
-            raise DataError(f"the id or the name {new.name!r} is taken", record=record, rule="duplicate-id")
-        if not new.name.strip():
-            raise DataError("the name is empty", record=record, rule="category-name")
-        if new.icon and new.icon not in icons():
-            raise DataError(f"there is no icon {new.icon!r}", record=record, rule="category-icon")
-        known_ids.add(new.id)
-        known_names.add(new.name)
-        if new.supercategory not in supers:
-            supers[new.supercategory] = connection.execute(
-                insert(supercategory).returning(supercategory.c.id),
-                {"name": new.supercategory, "ordinal": len(supers)},
-            ).scalar_one()
-        row = {
-            "id": new.id,
-            "name": new.name,
-            "supercategory_id": supers[new.supercategory],
-            "icon": new.icon or icon_of(new.name),
-            "definition": new.definition,
-        }
-        connection.execute(insert(category), row)
-    _renew_catalogue(connection)
-
-
-def retire_category(connection: Connection, category_id: int) -> None:
-    """Takes a category out of the panels; what was said of it stays."""
-    done = connection.execute(update(category).where(category.c.id == category_id).values(state="retired"))
-    if not done.rowcount:
-        raise UnknownRecord(f"there is no category {category_id}")
-    _renew_catalogue(connection)
 
 
 def add_candidates(connection: Connection, proposals: Sequence[Proposal], now: int) -> None:
@@ -249,23 +186,6 @@ def read_worker(connection: Connection, worker_id: int) -> WorkerRecord:
     if row is None:
         raise UnknownRecord(f"there is no worker {worker_id}")
     return WorkerRecord(id=row.id, display=row.display, state=row.state, expert=row.expert, note=row.note)
-
-
-def _renew_catalogue(connection: Connection) -> None:
-    rows = connection.execute(
-        select(supercategory.c.name, category.c.id, category.c.name, category.c.icon, category.c.definition)
-        .join(category, category.c.supercategory_id == supercategory.c.id)
-        .where(category.c.state == "active")
-        .order_by(supercategory.c.ordinal, supercategory.c.id, category.c.id)
-    )
-    groups: dict[str, list[CategoryRef]] = {}
-    for row in rows:
-        kind = CategoryRef(id=row[1], name=row[2], icon=row[3], definition=row[4])
-        groups.setdefault(row[0], []).append(kind)
-    panels = [
-        Panel(super=name, categories=tuple(kinds), icon=group_icon(name)) for name, kinds in groups.items()
-    ]
-    connection.execute(update(campaign).values(catalogue_json=msgspec.json.encode(panels).decode()))
 
 
 def encode_config(config: CampaignConfig) -> str:

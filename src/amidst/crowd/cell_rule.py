@@ -60,7 +60,9 @@ class RegionRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CellInputs(Inputs, frozen=True):
-    """supported: someone whose work counts says that the category is in the image. Lengths in pixels."""
+    """supported: someone whose work counts says that the category is in the image. retired: nobody asks about
+    the category any more. Lengths in pixels.
+    """
 
     supported: bool
     spotted: bool
@@ -76,6 +78,7 @@ class CellInputs(Inputs, frozen=True):
     individuals: int
     most_individuals: int
     region_attempts: int
+    retired: bool = False
 
 
 class CellOutcome(Outcome, frozen=True):
@@ -98,7 +101,7 @@ def next_step(inputs: CellInputs) -> CellOutcome:
     ) -> CellOutcome:
         return CellOutcome(state=state, n_segmented=accepted, step=step, expert_only=expert)
 
-    if not inputs.supported:
+    if inputs.retired or not inputs.supported:
         return outcome("withdrawn")
     if not inputs.spotted:
         return outcome("spotting")

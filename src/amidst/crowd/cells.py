@@ -15,7 +15,7 @@ from amidst.crowd.config import Stage
 from amidst.crowd.context import Campaign
 from amidst.crowd.decisions import record
 from amidst.crowd.outlines import covered
-from amidst.crowd.schema import answer, image, unit
+from amidst.crowd.schema import answer, category, image, unit
 from amidst.crowd.schema_chain import (
     cell,
     claim,
@@ -81,6 +81,7 @@ def gather(connection: Connection, campaign: Campaign, cell_id: int) -> CellInpu
         individuals=config.crowd_regions.individuals,
         most_individuals=config.crowd_regions.most_individuals,
         region_attempts=config.crowd_regions.attempts,
+        retired=row.retired,
     )
 
 
@@ -140,8 +141,16 @@ def _claims(connection: Connection, cell_id: int) -> tuple[ClaimRow, ...]:
 _CELL: BindParameter[int] = bindparam("cell")
 _LOCKED = select(cell.c.category_id).where(cell.c.id == _CELL).with_for_update()
 _ABOUT = (
-    select(cell.c.image_id, cell.c.category_id, cell.c.more_than_10, image.c.width, image.c.height)
+    select(
+        cell.c.image_id,
+        cell.c.category_id,
+        cell.c.more_than_10,
+        image.c.width,
+        image.c.height,
+        (category.c.state == "retired").label("retired"),
+    )
     .join(image, image.c.id == cell.c.image_id)
+    .join(category, category.c.id == cell.c.category_id)
     .where(cell.c.id == _CELL)
 )
 _SUPPORTED = exists().where(

@@ -13,13 +13,14 @@ from sqlalchemy import Connection, bindparam, func, select, text, true
 
 from amidst.crowd.bodies import CategoryRef, ImageRef, Panel
 from amidst.crowd.config import CampaignConfig
-from amidst.crowd.schema import campaign, image, ticket, worker
+from amidst.crowd.schema import campaign, category, image, supercategory, ticket, worker
+from amidst.crowd.vocabulary import group_icon
 from amidst.errors import UnknownRecord, UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """panels: the active categories, by supercategory in the owner's order."""
+    """panels: the active categories, by supercategory in the owner's order. categories: the same by id."""
 
     config: CampaignConfig
     panels: tuple[Panel, ...]
@@ -44,10 +45,10 @@ class Worker:
 
 def read_campaign(connection: Connection) -> Campaign:
     """The campaign of this database. Raises UsageError if there is none."""
-    row = connection.execute(_CAMPAIGN).first()
+    row = connection.execute(CAMPAIGN).first()
     if row is None:
         raise UsageError("the database holds no campaign; make one with `amidst crowd init`")
-    return _campaign(*row)
+    return make_campaign(*row)
 
 
 def read_both(connection: Connection, worker_id: int) -> tuple[Campaign, Worker]:
@@ -56,7 +57,7 @@ def read_both(connection: Connection, worker_id: int) -> tuple[Campaign, Worker]
     if row is None:
         read_campaign(connection)
         raise UnknownRecord(f"there is no worker {worker_id}")
-    return _campaign(*row[:4]), Worker(row[4], row[5] == "active", row[6])
+    return make_campaign(*row[:4]), Worker(row[4], row[5] == "active", row[6])
 
 
 def read_asking(
@@ -66,7 +67,7 @@ def read_asking(
     row = connection.execute(_ASKING, {"worker": worker_id, "stages": stages}).first()
     if row is None:
         return (*read_both(connection, worker_id), 0)
-    return _campaign(*row[:4]), Worker(row[4], row[5] == "active", row[6]), row[7]
+    return make_campaign(*row[:4]), Worker(row[4], row[5] == "active", row[6]), row[7]
 
 
 def read_image(connection: Connection, image_id: int) -> ImageRef:
@@ -89,10 +90,37 @@ def read_images(connection: Connection, image_ids: list[int]) -> dict[int, Image
     return found
 
 
+def read_category(connection: Connection, category_id: int) -> CategoryRef:
+    """A category, retired or not. Raises UnknownRecord."""
+    row = connection.execute(_CATEGORY, {"category": category_id}).first()
+    if row is None:
+        raise UnknownRecord(f"there is no category {category_id}")
+    return CategoryRef(id=row[0], name=row[1], icon=row[2], definition=row[3])
+
+
+def read_panels(connection: Connection, *, retired: bool = False) -> tuple[Panel, ...]:
+    """The active categories by supercategory, in the owner's order. retired: those that are not, too."""
+    query = (
+        select(supercategory.c.name, category.c.id, category.c.name, category.c.icon, category.c.definition)
+        .join(category, category.c.supercategory_id == supercategory.c.id)
+        .order_by(supercategory.c.ordinal, supercategory.c.id, category.c.id)
+    )
+    groups: dict[str, list[CategoryRef]] = {}
+    for row in connection.execute(query if retired else query.where(category.c.state == "active")):
+        kind = CategoryRef(id=row[1], name=row[2], icon=row[3], definition=row[4])
+        groups.setdefault(row[0], []).append(kind)
+    return tuple(
+        Panel(super=name, categories=tuple(kinds), icon=group_icon(name)) for name, kinds in groups.items()
+    )
+
+
 _IMAGE = select(image.c.id, image.c.width, image.c.height).where(image.c.id == bindparam("image"))
-_CAMPAIGN = select(campaign.c.config_json, campaign.c.catalogue_json, campaign.c.state, campaign.c.secret)
+_CATEGORY = select(category.c.id, category.c.name, category.c.icon, category.c.definition).where(
+    category.c.id == bindparam("category")
+)
+CAMPAIGN = select(campaign.c.config_json, campaign.c.catalogue_json, campaign.c.state, campaign.c.secret)
 _BOTH = (
-    _CAMPAIGN.add_columns(worker.c.id, worker.c.state, worker.c.expert)
+    CAMPAIGN.add_columns(worker.c.id, worker.c.state, worker.c.expert)
     .select_from(campaign.join(worker, true()))
     .where(worker.c.id == bindparam("worker"))
 )
@@ -106,7 +134,8 @@ _ASKING = _BOTH.add_columns(
 
 
 @lru_cache(maxsize=8)
-def _campaign(config_json: str, catalogue_json: str, state: str, secret: str) -> Campaign:
+def make_campaign(config_json: str, catalogue_json: str, state: str, secret: str) -> Campaign:
+    """The campaign of a row of `CAMPAIGN`."""
     panels = msgspec.json.decode(catalogue_json, type=tuple[Panel, ...])
     return Campaign(
         config=msgspec.json.decode(config_json, type=CampaignConfig),

@@ -6,6 +6,7 @@ Numbers of the configuration are taken from the decision, for they may have chan
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -145,10 +146,13 @@ def _images(connection: Connection, last: dict[tuple[str, str], tuple[str, str]]
         said = msgspec.json.decode(found[1])["state"] if found else added
         if state != said:
             yield Fault(rule="state", subject=f"image/{image_id}", problem=f"is {state}, decided is {said}")
+    icons: defaultdict[int, list[dict[int, tuple[float, float]]]] = defaultdict(list)
+    for (rule, subject), (_, outcome_json) in last.items():
+        if rule == CATEGORIES_PRESENT.name:  # of each question of the image
+            icons[int(subject.split("/")[1])].append(_icons(outcome_json))
     for row in connection.execute(select(cell).order_by(cell.c.image_id)):
-        found = last.get((CATEGORIES_PRESENT.name, f"image/{row.image_id}"))
-        prior = _icons(found[1]).get(row.category_id) if found else None
-        if prior is not None and prior != (row.prior_x, row.prior_y):
+        decided = [one[row.category_id] for one in icons[row.image_id] if row.category_id in one]
+        if decided and (row.prior_x, row.prior_y) not in decided:
             yield Fault(rule="cell-icon", subject=f"cell/{row.id}", problem="its icon is not the decided one")
 
 
@@ -166,13 +170,12 @@ def _undecided(
 ) -> Iterator[Fault]:
     """Complete units of which nothing was decided."""
     complete = (unit.c.done >= unit.c.needed) & unit.c.stage.in_(("labelling", "spotting"))
-    for row in connection.execute(select(unit.c.stage, unit.c.ref_id).where(complete)):
+    for row in connection.execute(select(unit.c.stage, unit.c.ref_id, unit.c.question).where(complete)):
         labels = row.stage == "labelling"
-        rule, kind = (CATEGORIES_PRESENT, "image") if labels else (POINTS_UNITED, "points")
-        if (rule.name, f"{kind}/{row.ref_id}") not in last:
-            yield Fault(
-                rule="undecided", subject=f"{kind}/{row.ref_id}", problem=f"is complete without {rule.name}"
-            )
+        rule = CATEGORIES_PRESENT if labels else POINTS_UNITED
+        about = labelling.subject(row.ref_id, row.question) if labels else f"points/{row.ref_id}"
+        if (rule.name, about) not in last:
+            yield Fault(rule="undecided", subject=about, problem=f"is complete without {rule.name}")
     voted = exists().where(
         unit.c.stage == "verification",
         unit.c.ref_kind == "segmentation",
@@ -195,7 +198,9 @@ Gather = Callable[[Connection, Campaign, list[int]], Inputs]
 
 GATHER: dict[str, Gather] = {
     IMAGE_KEPT.name: lambda c, campaign, ids: image_filter.gather(c, campaign, ids[0]),
-    CATEGORIES_PRESENT.name: lambda c, campaign, ids: labelling.gather(c, campaign, read_image(c, ids[0])),
+    CATEGORIES_PRESENT.name: lambda c, campaign, ids: labelling.gather(
+        c, campaign, read_image(c, ids[0]), *ids[1:]
+    ),
     CATEGORIES_CHOSEN.name: lambda c, campaign, _: ballot.gather(c, campaign),
     POINTS_UNITED.name: lambda c, campaign, ids: spotting.gather(c, campaign, ids[0]),
     CELL_STEP.name: lambda c, campaign, ids: cells.gather(c, campaign, ids[0]),

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, case, exists, func, or_, select
 
+from amidst.crowd import questions
 from amidst.crowd.faults import Fault
 from amidst.crowd.schema import answer, image, unit
 from amidst.crowd.schema_chain import cell, crowd_region, icon_drop, instance, point, segmentation
@@ -25,10 +26,13 @@ def check_states(connection: Connection) -> Iterator[Fault]:
 
 
 def _cancelled(connection: Connection) -> Iterator[Fault]:
+    """Work on a kept image is called off where it is a question about retired categories alone."""
+    empty = questions.empty(connection)
     for row in connection.execute(
         select(unit.c.id, unit.c.stage, unit.c.ref_id)
         .join(image, image.c.id == unit.c.ref_id)
         .where(unit.c.ref_kind == "image", unit.c.state == "cancelled", image.c.state == "kept")
+        .where(unit.c.question.not_in(empty))
     ):
         yield Fault(
             rule="unit-image",

@@ -16,10 +16,12 @@ import msgspec
 from amidst.coco.records import Rle
 from amidst.crowd import ballot as votes
 from amidst.crowd import campaigns, decisions, free_units, golds, leases, numbers, submits, voids
+from amidst.crowd import categories as kinds
 from amidst.crowd.activity import ActivityHour
 from amidst.crowd.activity import activity as read_activity
 from amidst.crowd.bodies import Client, Panel, Task
-from amidst.crowd.campaigns import NewCategory, NewImage, WorkerRecord
+from amidst.crowd.campaigns import NewImage, WorkerRecord
+from amidst.crowd.categories import CategoryRecord, NewCategory
 from amidst.crowd.config import CampaignConfig, Stage
 from amidst.crowd.context import read_both, read_campaign
 from amidst.crowd.decisions import DecisionRecord
@@ -86,9 +88,9 @@ async def change_state(store: Store, state: Literal["open", "paused"]) -> None:
     await store.write(lambda c: campaigns.change_state(c, state))
 
 
-async def add_categories(store: Store, categories: Sequence[NewCategory]) -> None:
-    """Adds categories to the panels."""
-    await store.write(lambda c: campaigns.add_categories(c, categories))
+async def add_categories(store: Store, categories: Sequence[NewCategory], now: int = 0) -> int:
+    """Adds categories to the panels; images whose labelling has begun are asked about them: how many."""
+    return await store.write(lambda c: kinds.add(c, categories, now))
 
 
 async def categories(store: Store) -> tuple[Panel, ...]:
@@ -96,9 +98,19 @@ async def categories(store: Store) -> tuple[Panel, ...]:
     return await store.read(lambda c: read_campaign(c).panels)
 
 
-async def retire_category(store: Store, category_id: int) -> None:
-    """Takes a category out of the panels."""
-    await store.write(lambda c: campaigns.retire_category(c, category_id))
+async def list_categories(store: Store) -> list[CategoryRecord]:
+    """All categories, retired ones too, with what there is of each."""
+    return await store.read(kinds.every)
+
+
+async def retire_category(store: Store, category_id: int, now: int) -> None:
+    """Takes a category out of panels, work and export; what was said of it stays."""
+    await store.write(lambda c: kinds.retire(c, category_id, now))
+
+
+async def restore_category(store: Store, category_id: int, now: int) -> int:
+    """Takes it up again; images that were labelled without it are asked about it: how many."""
+    return await store.write(lambda c: kinds.restore(c, category_id, now))
 
 
 async def add_candidates(store: Store, proposals: Sequence[Proposal], now: int) -> None:
@@ -108,11 +120,7 @@ async def add_candidates(store: Store, proposals: Sequence[Proposal], now: int) 
 
 async def ballot(store: Store) -> tuple[SelectionInputs, SelectionOutcome]:
     """The votes on categories, and what they come to."""
-
-    def work(connection: Any) -> SelectionInputs:
-        return votes.gather(connection, read_campaign(connection))
-
-    inputs = await store.read(work)
+    inputs = await store.read(lambda c: votes.gather(c, read_campaign(c)))
     return inputs, choose_categories(inputs)
 
 

@@ -5,6 +5,7 @@
 - iscrowd is set for crowd regions and for nothing else, whatever the encoding.
 - A mask is written as its polygons where these give it exactly, which a hole does not allow; else as RLE.
 - Images without objects stay.
+- Retired categories and what belongs to them are left out.
 
 `curation.release` turns the result into files.
 """
@@ -86,6 +87,7 @@ def _categories(connection: Connection) -> tuple[Category, ...]:
     rows = connection.execute(
         select(category.c.id, category.c.name, supercategory.c.name)
         .join(supercategory, supercategory.c.id == category.c.supercategory_id)
+        .where(category.c.state == "active")
         .order_by(category.c.id)
     )
     return tuple(Category(row[0], row[1], row[2]) for row in rows)
@@ -96,7 +98,9 @@ def _masks(connection: Connection) -> list[Annotation]:
         select(segmentation, cell.c.image_id, cell.c.category_id, image.c.height, image.c.width)
         .join(cell, cell.c.id == segmentation.c.cell_id)
         .join(image, image.c.id == cell.c.image_id)
-        .where(segmentation.c.state == "accepted", cell.c.state != "withdrawn", image.c.state == "kept")
+        .join(category, category.c.id == cell.c.category_id)
+        .where(segmentation.c.state == "accepted", category.c.state == "active")
+        .where(cell.c.state != "withdrawn", image.c.state == "kept")
         .order_by(segmentation.c.id)
     )
     return [
@@ -125,7 +129,9 @@ def _regions(connection: Connection) -> list[Annotation]:
         select(crowd_region, cell.c.image_id, cell.c.category_id, image.c.height, image.c.width)
         .join(cell, cell.c.id == crowd_region.c.cell_id)
         .join(image, image.c.id == cell.c.image_id)
+        .join(category, category.c.id == cell.c.category_id)
         .where(crowd_region.c.state == "accepted", crowd_region.c.rle.is_not(None))
+        .where(category.c.state == "active")
         .where(cell.c.state != "withdrawn", image.c.state == "kept")
         .order_by(crowd_region.c.id)
     ).all()

@@ -7,7 +7,7 @@ still open ones is served as quickly as a new one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import (
@@ -48,6 +48,7 @@ class Free:
     category_id: int | None
     created_at: int
     expert_only: bool
+    question: int
 
 
 def find(
@@ -122,15 +123,7 @@ def _statements(by_category: bool, expert: bool) -> tuple[Executable, Executable
         slot.c.unit_id == unit.c.id, slot.c.worker_id == bindparam("worker"), text(LIVE_SLOT)
     )
     search = (
-        select(
-            unit.c.id,
-            unit.c.ref_kind,
-            unit.c.ref_id,
-            unit.c.category_id,
-            unit.c.created_at,
-            unit.c.expert_only,
-            start.label("start"),
-        )
+        select(*(unit.c[field.name] for field in fields(Free)), start.label("start"))
         .join_from(window, unit, unit.c.id == window.c.id)
         .where(text(FREE_UNIT))
         .where(or_(unit.c.author_id.is_(None), unit.c.author_id != bindparam("worker")))

@@ -68,6 +68,8 @@ def draw(
     )
     if category_id is not None:
         query = query.where(gold.c.category_id == category_id)
+    elif kind in ("known_bad", "known_good"):
+        query = query.where(gold.c.category_id.in_(sorted(turn.campaign.categories)))
     found = turn.connection.execute(query.order_by(gold.c.id))
     rows = [Known(row[0], row[1], mask_of(row[2])) for row in found]
     shuffled = [rows[index] for index in lot.permutation(len(rows))]

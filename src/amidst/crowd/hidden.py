@@ -23,7 +23,7 @@ from amidst.coco import masks
 from amidst.coco.records import Rle
 from amidst.crowd.bodies import SegmentationBody, SegmentationTask
 from amidst.crowd.config import SegmentationConfig
-from amidst.crowd.context import read_image
+from amidst.crowd.context import read_category, read_image
 from amidst.crowd.plans import Item, Judgement, Plan, Target, Turn
 from amidst.crowd.reputation import QualityConfig, reputation
 from amidst.crowd.schema import answer, gold, gold_result, ticket, training_attempt
@@ -83,7 +83,7 @@ def task(turn: Turn, plan: Plan) -> SegmentationTask:
     assert plan.target is not None
     return SegmentationTask(
         image=image,
-        category=turn.campaign.categories[row.category_id],
+        category=read_category(turn.connection, row.category_id),
         target_xy=(plan.target.x, plan.target.y),
         masks=tuple(Rle((image.height, image.width), str(rle)) for rle in others),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from amidst.crowd import campaigns, free_units, grids, units
+from amidst.crowd import campaigns, free_units, grids, questions, units
 from amidst.crowd.bodies import FilterBody, FilterTask
 from amidst.crowd.context import Campaign, read_images
 from amidst.crowd.decisions import record
@@ -91,6 +91,7 @@ def settle(connection: Connection, campaign: Campaign, image_id: int, now: int) 
         campaigns.open_kept(connection, campaign, [image_id], now)
     else:
         connection.execute(update(unit).where(own, later, unit.c.state == "cancelled").values(state="open"))
+        questions.settle_empty(connection)
 
 
 def gather(connection: Connection, campaign: Campaign, image_id: int) -> FilterInputs:

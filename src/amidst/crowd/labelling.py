@@ -1,21 +1,25 @@
 """Category labelling: eight workers drop one icon of each category that they see; the union counts.
 
+Categories that come later are asked about in questions of their own (`questions`).
+
 Source: section 2.4.1 of the thesis.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from sqlalchemy import Connection, insert, select, update
+from collections.abc import Sequence
 
-from amidst.crowd import cells, free_units, units
-from amidst.crowd.bodies import ImageRef, LabellingBody, LabellingTask
+import numpy as np
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from amidst.crowd import cells, free_units, questions, units
+from amidst.crowd.bodies import ImageRef, LabellingBody, LabellingTask, Panel
 from amidst.crowd.context import Campaign, read_image
-from amidst.crowd.decisions import record
+from amidst.crowd.decisions import last_outcome, record
 from amidst.crowd.plans import Filed, Item, Judgement, Offer, Plan, StageWork, Turn
 from amidst.crowd.results import NoWork
 from amidst.crowd.rules import CATEGORIES_PRESENT, Drop, LabellingInputs, LabellingOutcome
-from amidst.crowd.schema import answer, unit
+from amidst.crowd.schema import answer, slot, unit
 from amidst.crowd.schema_chain import cell, icon_drop
 from amidst.crowd.validation import check_labelling
 
@@ -25,21 +29,22 @@ def offer(turn: Turn) -> Offer | NoWork:
     found = free_units.find(turn.connection, turn.worker, "labelling", 1)
     if not found:
         return NoWork(reason="nothing_open")
-    return Offer("labelling", Plan((Item("image", found[0].ref_id, found[0].id),)))
+    image_id = found[0].ref_id
+    asked = questions.asked(turn.connection, image_id, found[0].question)
+    return Offer("labelling", Plan((Item("image", image_id, found[0].id),), categories=asked))
 
 
 def task(turn: Turn, plan: Plan) -> LabellingTask:
     """The image and the panels, in an order drawn by lot."""
-    order = turn.campaign.lot("panels", turn.worker.id, plan.items[0].ref).permutation(
-        len(turn.campaign.panels)
-    )
+    panels = _panels(turn, plan)
+    order = turn.campaign.lot("panels", turn.worker.id, plan.items[0].ref).permutation(len(panels))
     image = read_image(turn.connection, plan.items[0].ref)
-    return LabellingTask(image=image, panels=tuple(turn.campaign.panels[index] for index in order))
+    return LabellingTask(image=image, panels=tuple(panels[index] for index in order))
 
 
 def judge(turn: Turn, plan: Plan, body: LabellingBody) -> Judgement:
     """Raises AnswerError."""
-    check_labelling(body, turn.campaign.panels, read_image(turn.connection, plan.items[0].ref))
+    check_labelling(body, _panels(turn, plan), read_image(turn.connection, plan.items[0].ref))
     return Judgement()
 
 
@@ -59,54 +64,35 @@ def accept(turn: Turn, filed: Filed) -> None:
     ]
     if rows:
         turn.connection.execute(insert(icon_drop), rows)
-    if filed.units.get(item.unit):
+    complete = filed.units.get(item.unit)
+    if complete:
         units.decide(turn.connection, item.unit)
+    question_id = turn.connection.execute(_QUESTION, {"unit": item.unit}).scalar_one()
+    if complete or last_outcome(turn.connection, CATEGORIES_PRESENT, subject(item.ref, question_id)):
         settle(turn.connection, turn.campaign, item.ref, turn.now)
 
 
 def settle(connection: Connection, campaign: Campaign, image_id: int, now: int) -> None:
-    """Draws the union and makes the cells that it lacks; cells that lost or regained support are settled."""
+    """Draws the union of each question of an image and makes the cells that it lacks; cells that lost or
+    regained support are settled.
+    """
     image = read_image(connection, image_id)
-    outcome, changed = record(
-        connection, CATEGORIES_PRESENT, f"image/{image_id}", gather(connection, campaign, image), now
-    )
-    assert isinstance(outcome, LabellingOutcome)
-    if not changed:
-        return
-    known = {
-        row.category_id: row.id
-        for row in connection.execute(
-            select(cell.c.id, cell.c.category_id).where(cell.c.image_id == image_id).order_by(cell.c.id)
-        )
-    }
-    for there in outcome.present:
-        category_id, place = there.category_id, {"prior_x": there.x, "prior_y": there.y}
-        if category_id in known:
-            connection.execute(update(cell).where(cell.c.id == known[category_id]).values(place))
-        elif outcome.complete:
-            made = connection.execute(
-                insert(cell).returning(cell.c.id),
-                {"image_id": image_id, "category_id": category_id, **place},
-            ).scalar_one()
-            workers = campaign.config.spotting.workers
-            units.create(connection, "spotting", "cell", [made], workers, now, category_id=category_id)
-    for cell_id in known.values():
-        cells.settle(connection, campaign, cell_id, now)
+    cells_of_image = select(cell.c.category_id, cell.c.id).where(cell.c.image_id == image_id)
+    known = {row[0]: row[1] for row in connection.execute(cells_of_image.order_by(cell.c.id))}
+    asked = connection.execute(_QUESTIONS, {"image": image_id}).scalars().all()
+    changed = [_settle(connection, campaign, image, known, question_id, now) for question_id in asked]
+    if any(changed):
+        for cell_id in known.values():
+            cells.settle(connection, campaign, cell_id, now)
 
 
-def gather(connection: Connection, campaign: Campaign, image: ImageRef) -> LabellingInputs:
-    """The icons of workers whose work counts."""
-    drops = connection.execute(
-        select(icon_drop.c.category_id, icon_drop.c.x, icon_drop.c.y)
-        .join(answer, answer.c.id == icon_drop.c.answer_id)
-        .where(icon_drop.c.image_id == image.id, answer.c.voided_by.is_(None))
-        .order_by(icon_drop.c.id)
-    )
-    work = connection.execute(
-        select(unit.c.done, unit.c.needed).where(
-            unit.c.ref_kind == "image", unit.c.ref_id == image.id, unit.c.stage == "labelling"
-        )
-    ).first()
+def gather(
+    connection: Connection, campaign: Campaign, image: ImageRef, question_id: int = 0
+) -> LabellingInputs:
+    """The icons of workers whose work counts, of one question of an image."""
+    where = {"image": image.id, "question": question_id}
+    drops = connection.execute(_DROPS, where)
+    work = connection.execute(_WORK, where).first()
     config = campaign.config.labelling
     return LabellingInputs(
         answers=work.done if work else 0,
@@ -114,6 +100,66 @@ def gather(connection: Connection, campaign: Campaign, image: ImageRef) -> Label
         drops=tuple(Drop(*row) for row in drops),
         radius=config.cluster_px * float(np.hypot(image.width, image.height)),
     )
+
+
+def subject(image_id: int, question_id: int) -> str:
+    """What a decision on a question is about."""
+    return f"image/{image_id}/{question_id}" if question_id else f"image/{image_id}"
+
+
+def _panels(turn: Turn, plan: Plan) -> Sequence[Panel]:
+    """What a ticket shows; before tickets said so, the panels of the campaign."""
+    panels = turn.campaign.panels
+    return questions.shown_panels(turn.connection, panels, plan.categories) if plan.categories else panels
+
+
+def _settle(
+    connection: Connection,
+    campaign: Campaign,
+    image: ImageRef,
+    known: dict[int, int],
+    question_id: int,
+    now: int,
+) -> bool:
+    """Of one question; whether it is decided otherwise than before. Nothing is decided until all have
+    answered for the first time. known: the cells of the image by category, of which these are the old ones.
+    """
+    inputs, about = gather(connection, campaign, image, question_id), subject(image.id, question_id)
+    if inputs.answers < inputs.workers and last_outcome(connection, CATEGORIES_PRESENT, about) is None:
+        return False
+    outcome, changed = record(connection, CATEGORIES_PRESENT, about, inputs, now)
+    assert isinstance(outcome, LabellingOutcome)
+    for there in outcome.present if changed else ():
+        category_id, place = there.category_id, {"prior_x": there.x, "prior_y": there.y}
+        if category_id in known:
+            connection.execute(update(cell).where(cell.c.id == known[category_id]).values(place))
+        elif outcome.complete:
+            made = connection.execute(
+                insert(cell).returning(cell.c.id),
+                {"image_id": image.id, "category_id": category_id, **place},
+            ).scalar_one()
+            workers = campaign.config.spotting.workers
+            units.create(connection, "spotting", "cell", [made], workers, now, category_id=category_id)
+            if category_id not in campaign.categories:  # retired since it was shown
+                cells.settle(connection, campaign, made, now)
+    return changed
+
+
+_OF_IMAGE = (
+    (unit.c.stage == "labelling") & (unit.c.ref_kind == "image") & (unit.c.ref_id == bindparam("image"))
+)
+_QUESTIONS = select(unit.c.question).where(_OF_IMAGE).order_by(unit.c.question)
+_QUESTION = select(unit.c.question).where(unit.c.id == bindparam("unit"))
+_WORK = select(unit.c.done, unit.c.needed).where(_OF_IMAGE, unit.c.question == bindparam("question"))
+_DROPS = (
+    select(icon_drop.c.category_id, icon_drop.c.x, icon_drop.c.y)
+    .join(answer, answer.c.id == icon_drop.c.answer_id)
+    .join(slot, slot.c.answer_id == answer.c.id)
+    .join(unit, unit.c.id == slot.c.unit_id)
+    .where(icon_drop.c.image_id == bindparam("image"), unit.c.question == bindparam("question"))
+    .where(answer.c.voided_by.is_(None))
+    .order_by(icon_drop.c.id)
+)
 
 
 WORK = StageWork(offer, task, judge, accept)

@@ -1,4 +1,8 @@
-"""The answers of the labelling stage as `quality` takes them, read from the database."""
+"""The answers of the labelling stage as `quality` takes them, read from the database.
+
+What `quality` calls an image is a unit here: who was asked about some categories alone has not overlooked
+the others (`questions`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, select
 
 from amidst.crowd.quality import Labels
-from amidst.crowd.schema import answer, slot, unit, worker
+from amidst.crowd.schema import answer, slot, worker
 from amidst.crowd.schema_chain import icon_drop
 
 MOST = 60_000  # answers looked at, the latest ones
@@ -55,10 +59,9 @@ def read_labels(connection: Connection, most: int = MOST) -> Labelled:
 
 def _jobs(connection: Connection, counted: ColumnElement[bool]) -> list[tuple[int, int]]:
     rows = connection.execute(
-        select(unit.c.ref_id, answer.c.worker_id)
+        select(slot.c.unit_id, answer.c.worker_id)
         .select_from(answer)
         .join(slot, slot.c.answer_id == answer.c.id)
-        .join(unit, unit.c.id == slot.c.unit_id)
         .where(counted)
     )
     return [(row[0], row[1]) for row in rows]
@@ -66,8 +69,9 @@ def _jobs(connection: Connection, counted: ColumnElement[bool]) -> list[tuple[in
 
 def _positives(connection: Connection, counted: ColumnElement[bool]) -> list[tuple[int, int, int]]:
     rows = connection.execute(
-        select(icon_drop.c.image_id, icon_drop.c.category_id, answer.c.worker_id)
+        select(slot.c.unit_id, icon_drop.c.category_id, answer.c.worker_id)
         .join(answer, answer.c.id == icon_drop.c.answer_id)
+        .join(slot, slot.c.answer_id == answer.c.id)
         .where(counted)
     )
     return [(row[0], row[1], row[2]) for row in rows]

@@ -30,7 +30,9 @@ def lacking(connection: Connection) -> tuple[Lack, ...]:
     """The stages in which workers get nothing, or less than there is, for want of known items."""
     config = read_campaign(connection).config
     waiting = _counts(connection, unit.c.stage, unit.c.state == "open")
-    known = _counts(connection, gold.c.kind, gold.c.state == "active")
+    retired = select(category.c.id).where(category.c.state == "retired")
+    usable = gold.c.category_id.is_(None) | gold.c.category_id.not_in(retired)
+    known = _counts(connection, gold.c.kind, (gold.c.state == "active") & usable)
     found: list[Lack] = []
     if waiting.get("image_filter"):
         needed = {"iconic": config.image_filter.known_iconic, "not_iconic": config.image_filter.known_good}

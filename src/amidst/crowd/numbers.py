@@ -94,9 +94,10 @@ def _subjects(connection: Connection, wanted: ColumnElement[bool]) -> list[Subje
 
 def _unfinished(rule: Rule, kind: str) -> ColumnElement[bool]:
     """Whether the last decision on a unit's subject says that answers are lacking, or there is none."""
-    own = (decision.c.rule == rule.name) & (
-        decision.c.subject == literal(f"{kind}/").concat(cast(unit.c.ref_id, Text))
-    )
+    about = literal(f"{kind}/").concat(cast(unit.c.ref_id, Text))
+    asked = literal("/").concat(cast(unit.c.question, Text))
+    about = case((unit.c.question > 0, about.concat(asked)), else_=about)
+    own = (decision.c.rule == rule.name) & (decision.c.subject == about)
     last = select(decision.c.outcome_json).where(own).order_by(decision.c.id.desc()).limit(1)
     said = last.correlate(unit).scalar_subquery()
     return said.is_(None) | said.contains('"complete":false')

@@ -179,7 +179,7 @@ def read_counts(connection: Connection) -> Counts:
     kept = connection.scalar(select(func.count()).where(image.c.state == "kept")) or 0
     labelled = (
         select(unit.c.ref_id)
-        .where((unit.c.stage == "labelling") & (unit.c.state == "decided"))
+        .where((unit.c.stage == "labelling") & (unit.c.state == "decided") & (unit.c.question == 0))
         .subquery("labelled")
     )
     images_done = connection.scalar(select(func.count()).select_from(labelled)) or 0
@@ -259,7 +259,7 @@ def _drawn(connection: Connection, table: Any, closed: Any) -> tuple[int, int]:
     query = (
         select(func.count(), func.sum(case((closed, 1), else_=0)))
         .select_from(table.join(cell, cell.c.id == table.c.cell_id))
-        .where(table.c.state != "withdrawn")
+        .where(table.c.state != "withdrawn", cell.c.state != "withdrawn")
     )
     row = connection.execute(query).one()
     return int(row[1] or 0), row[0] - int(row[1] or 0)

@@ -33,11 +33,16 @@ class Target(msgspec.Struct, frozen=True, array_like=True):
     y: float
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """What a ticket's task is made of, in the order of its places. Never leaves the engine."""
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a ticket's task is made of, in the order of its places. Never leaves the engine.
+
+    categories: ids that a ticket of labelling asks about, by which its answer is judged whatever is added or
+    retired meanwhile.
+    """
 
     items: tuple[Item, ...]
     target: Target | None = None
+    categories: tuple[int, ...] = ()
 
     @property
     def units(self) -> tuple[int, ...]:

@@ -155,7 +155,9 @@ def unite_points(inputs: SpottingInputs) -> SpottingOutcome:
 
 
 class VerdictInputs(Inputs, frozen=True):
-    """votes: True is good, in the order of their arrival. counts: the author's work is not void."""
+    """votes: True is good, in the order of their arrival. counts: the author's work is not void. retired:
+    nobody asks about its category any more.
+    """
 
     votes: tuple[bool, ...]
     first: int
@@ -164,6 +166,7 @@ class VerdictInputs(Inputs, frozen=True):
     early_stop: bool
     by_expert: bool
     counts: bool
+    retired: bool = False
 
 
 class VerdictOutcome(Outcome, frozen=True):
@@ -174,7 +177,18 @@ class VerdictOutcome(Outcome, frozen=True):
 
 
 def judge_mask(inputs: VerdictInputs) -> VerdictOutcome:
-    """All of the first votes good: accepted. Any bad: more voters, and `good_needed` of all must be good."""
+    """All of the first votes good: accepted. Any bad: more voters, and `good_needed` of all must be good.
+    Masks of a retired category are not judged to the end.
+    """
+    return _called_off(inputs.retired, _judge_mask(inputs))
+
+
+def _called_off(retired: bool, outcome: VerdictOutcome) -> VerdictOutcome:
+    undecided = retired and outcome.state == "pending"
+    return VerdictOutcome(state="withdrawn", needed=0) if undecided else outcome
+
+
+def _judge_mask(inputs: VerdictInputs) -> VerdictOutcome:
     if not inputs.counts:
         return VerdictOutcome(state="withdrawn", needed=0)
     if inputs.by_expert:
@@ -205,10 +219,15 @@ class RegionInputs(Inputs, frozen=True):
     by_expert: bool
     empty: bool
     counts: bool
+    retired: bool = False
 
 
 def judge_region(inputs: RegionInputs) -> VerdictOutcome:
     """Accepted if `good_needed` of `total` votes are good. "None left" and experts are believed."""
+    return _called_off(inputs.retired, _judge_region(inputs))
+
+
+def _judge_region(inputs: RegionInputs) -> VerdictOutcome:
     if not inputs.counts:
         return VerdictOutcome(state="withdrawn", needed=0)
     if inputs.by_expert or inputs.empty:

@@ -63,6 +63,16 @@ category = Table(
     text_column("icon", ""),
     text_column("definition", ""),
     text_column("state", "active"),  # active | retired
+    int_column("changed_at", 0),  # when it was last retired or taken up again
+)
+
+# (+) categories that are asked about in questions of their own, of images whose labelling began without them
+question = Table(
+    "question",
+    metadata,
+    key_column(),
+    text_column("categories_json"),
+    int_column("created_at"),
 )
 
 category_candidate = Table(
@@ -103,7 +113,8 @@ worker = Table(
     int_column("created_at"),
 )
 
-# state: open | decided | cancelled. author_id: the one who must not judge it.
+# state: open | decided | cancelled. author_id: the one who must not judge it. question: of labelling, the row
+# of `question` that says which categories it asks about; 0: all that no other unit of the image asks about.
 unit = Table(
     "unit",
     metadata,
@@ -114,6 +125,7 @@ unit = Table(
     Column("category_id", Key),
     Column("author_id", Key),
     flag_column("expert_only"),
+    int_column("question", 0),
     int_column("needed"),
     int_column("taken", 0),
     int_column("done", 0),
@@ -136,6 +148,7 @@ unit = Table(
         "stage",
         "ref_kind",
         "ref_id",
+        "question",
         unique=True,
         sqlite_where=text("state = 'open'"),
         postgresql_where=text("state = 'open'"),

@@ -15,7 +15,7 @@ from amidst.crowd import cells, free_units, units
 from amidst.crowd.bodies import CategoryRef, ImageRef, SpottingBody, SpottingTask
 from amidst.crowd.cell_rule import PointRow
 from amidst.crowd.context import Campaign
-from amidst.crowd.decisions import record
+from amidst.crowd.decisions import last_outcome, record
 from amidst.crowd.plans import Filed, Item, Judgement, Offer, Plan, StageWork, Turn
 from amidst.crowd.results import NoWork
 from amidst.crowd.rules import POINTS_UNITED, SpottingInputs, SpottingOutcome
@@ -70,8 +70,10 @@ def accept(turn: Turn, filed: Filed) -> None:
         every = ("pending", "accepted", "discarded", "withdrawn")
         masks = cells.read_masks(turn.connection, item.ref, every)  # none, unless work was voided
         cells.cover(turn.connection, turn.campaign, masks, crosses)
-    if filed.units.get(item.unit):
+    complete = filed.units.get(item.unit)
+    if complete:
         units.decide(turn.connection, item.unit)
+    if complete or last_outcome(turn.connection, POINTS_UNITED, f"points/{item.ref}"):
         settle(turn.connection, turn.campaign, item.ref, turn.now)
 
 

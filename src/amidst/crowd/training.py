@@ -13,7 +13,7 @@ from amidst.coco import masks
 from amidst.coco.records import Rle
 from amidst.crowd.bodies import SegmentationBody, TrainingTask
 from amidst.crowd.config import SegmentationConfig
-from amidst.crowd.context import Campaign, read_image
+from amidst.crowd.context import Campaign, read_category, read_image
 from amidst.crowd.decisions import record
 from amidst.crowd.plans import Filed, Item, Judgement, Offer, Plan, StageWork, Target, Turn
 from amidst.crowd.results import NoWork, TrainingResult
@@ -60,7 +60,7 @@ def task(turn: Turn, plan: Plan) -> TrainingTask:
     assert plan.target is not None
     return TrainingTask(
         image=read_image(turn.connection, row.image_id),
-        category=turn.campaign.categories[row.category_id],
+        category=read_category(turn.connection, row.category_id),
         target_xy=(plan.target.x, plan.target.y),
         masks=(),
         passed=gate.passed,

@@ -18,8 +18,8 @@ from amidst.crowd.rules import (
     VerdictInputs,
     VerdictOutcome,
 )
-from amidst.crowd.schema import answer, slot, unit
-from amidst.crowd.schema_chain import crowd_region, instance, mask_vote, segmentation
+from amidst.crowd.schema import answer, category, slot, unit
+from amidst.crowd.schema_chain import cell, crowd_region, instance, mask_vote, segmentation
 
 
 def settle(connection: Connection, campaign: Campaign, kind: str, ref_id: int, now: int) -> int | None:
@@ -67,6 +67,7 @@ def gather(connection: Connection, campaign: Campaign, kind: str, ref_id: int) -
             early_stop=config.early_stop,
             by_expert=row[0],
             counts=bool(row[2]),
+            retired=bool(row[3]),
         )
     return REGION_VERDICT, RegionInputs(
         votes=votes,
@@ -76,12 +77,14 @@ def gather(connection: Connection, campaign: Campaign, kind: str, ref_id: int) -
         by_expert=row[0],
         empty=bool(row[1]),
         counts=bool(row[2]),
+        retired=bool(row[3]),
     )
 
 
 def untouched(rule: Rule, inputs: Inputs) -> Outcome:
     """The verdict before any vote, which is not written down."""
-    before: Outcome = rule.decide(msgspec.structs.replace(inputs, votes=(), counts=True, by_expert=False))
+    plain = msgspec.structs.replace(inputs, votes=(), counts=True, by_expert=False, retired=False)
+    before: Outcome = rule.decide(plain)
     return before
 
 
@@ -123,8 +126,12 @@ _VOTES = (
     .order_by(mask_vote.c.id)
 )
 _JUDGED = {
-    kind: select(table.c.by_expert, table.c.rle.is_(None), answer.c.voided_by.is_(None))
+    kind: select(
+        table.c.by_expert, table.c.rle.is_(None), answer.c.voided_by.is_(None), category.c.state == "retired"
+    )
     .join(answer, answer.c.id == table.c.answer_id)
+    .join(cell, cell.c.id == table.c.cell_id)
+    .join(category, category.c.id == cell.c.category_id)
     .where(table.c.id == _REF)
     for kind, table in _TABLES.items()
 }

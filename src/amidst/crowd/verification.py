@@ -175,7 +175,9 @@ def _decided(of_category: bool) -> Select[Any]:
     query = (
         select(recent.c.id, recent.c.instance_id)
         .join(cell, cell.c.id == recent.c.cell_id)
+        .join(category, category.c.id == cell.c.category_id)
         .join(answer, answer.c.id == recent.c.answer_id)
+        .where(category.c.state == "active")
         .where(recent.c.state.in_(("accepted", "discarded")), answer.c.worker_id != bindparam("worker"))
         .order_by(recent.c.id)
     )

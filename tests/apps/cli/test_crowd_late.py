@@ -13,7 +13,8 @@ from amidst.apps.cli.crowd_campaigns import DATABASE
 from amidst.apps.cli.root import run
 from amidst.crowd import engine
 from amidst.crowd.bodies import Client
-from amidst.crowd.campaigns import NewCategory, NewImage
+from amidst.crowd.campaigns import NewImage
+from amidst.crowd.categories import NewCategory
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.results import Conflict, Ticket
 from amidst.crowd.schema_people import accounts

@@ -24,7 +24,8 @@ from amidst.apps.server.media_import import Imported, find_pictures, import_fold
 from amidst.coco.categories import icon_groups
 from amidst.coco.dataset import CocoDataset
 from amidst.crowd import engine
-from amidst.crowd.campaigns import NewCategory, NewImage
+from amidst.crowd.campaigns import NewImage
+from amidst.crowd.categories import NewCategory
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.golds import NewKnown
 from amidst.crowd.store import Store, open_store

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 
 from amidst.apps.cli.collect import thesis_candidates
 from amidst.coco.dataset import CocoDataset
-from amidst.crowd.campaigns import NewCategory
+from amidst.crowd.categories import NewCategory
 from amidst.crowd.world import World, WorldImage, generate_world
 from amidst.crowd.world_scenes import NON_ICONIC, WorldConfig
 from amidst.curation.release import Caption

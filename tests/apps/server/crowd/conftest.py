@@ -21,7 +21,8 @@ from amidst.apps.server.limits import MICRO, Rate
 from amidst.apps.server.media import MediaStore
 from amidst.apps.server.routes_auth import AuthLimits
 from amidst.crowd import engine
-from amidst.crowd.campaigns import NewCategory, NewImage
+from amidst.crowd.campaigns import NewImage
+from amidst.crowd.categories import NewCategory
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.store import Store, open_store
 from amidst.crowd.world import World, generate_world, render

@@ -44,7 +44,8 @@ from amidst.crowd.bodies import (
     SpottingTask,
     VerificationTask,
 )
-from amidst.crowd.campaigns import NewCategory, NewImage
+from amidst.crowd.campaigns import NewImage
+from amidst.crowd.categories import NewCategory
 from amidst.crowd.config import CampaignConfig, Stage
 from amidst.crowd.plans import Plan
 from amidst.crowd.results import NoWork, Receipt

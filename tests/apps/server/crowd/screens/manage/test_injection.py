@@ -22,7 +22,8 @@ from amidst.apps.server.crowd.app import make_accounts
 from amidst.apps.server.media import MediaStore
 from amidst.crowd import engine
 from amidst.crowd.bodies import Client
-from amidst.crowd.campaigns import NewCategory, NewImage
+from amidst.crowd.campaigns import NewImage
+from amidst.crowd.categories import NewCategory
 from amidst.crowd.results import Ticket
 from amidst.crowd.schema import answer, category, category_candidate, image, supercategory, worker
 from amidst.crowd.schema_chain import caption
