@@ -104,22 +104,38 @@ def add_mask(
 
 
 def add_known(connection: Connection, known: Sequence[NewKnown], now: int) -> int:
-    """Adds photographs with their masks; the number of masks. Raises as `add_mask` and `add_images`, or
-    DataError for a photograph that is in the campaign under another name.
+    """Adds photographs with their masks; the number of masks. Of a photograph that is known already, further
+    masks are added, and those that are there are left.
+
+    Raises as `add_mask` and `add_images`, or DataError for a photograph that is labelled in the campaign.
     """
+    added = 0
     for one in known:
-        same = select(image.c.file_name).where(image.c.sha256 == one.image.sha256)
-        twice = connection.execute(same).scalar() if one.image.sha256 else None
-        if twice is not None:
-            raise DataError(
-                f"is the photograph {twice!r} of the campaign: one that is labelled cannot be known",
-                record=f"image {one.image.file_name!r}",
-                rule="gold-labelled",
-            )
-        (image_id,) = campaigns.add_images(connection, [one.image], now, "gold")
+        image_id = _known_image(connection, one, now)
+        there = select(gold.c.category_id, gold.c.rle).where(
+            gold.c.kind == "training", gold.c.state == "active", gold.c.image_id == image_id
+        )
+        known_already = {(row[0], row[1]) for row in connection.execute(there)}
         for category_id, mask in one.masks:
-            add_mask(connection, image_id, category_id, mask, "", spoiled=True)
-    return sum(len(one.masks) for one in known)
+            if (category_id, str(mask.counts)) not in known_already:
+                add_mask(connection, image_id, category_id, mask, "", spoiled=True)
+                added += 1
+    return added
+
+
+def _known_image(connection: Connection, one: NewKnown, now: int) -> int:
+    """The photograph's id, made if it is new."""
+    same = select(image.c.id, image.c.file_name, image.c.state).where(image.c.sha256 == one.image.sha256)
+    twice = connection.execute(same).first() if one.image.sha256 else None
+    if twice is None:
+        return campaigns.add_images(connection, [one.image], now, "gold")[0]
+    if twice.state != "gold":
+        raise DataError(
+            f"is the photograph {twice.file_name!r} of the campaign: one that is labelled cannot be known",
+            record=f"image {one.image.file_name!r}",
+            rule="gold-labelled",
+        )
+    return int(twice.id)
 
 
 def add_image(connection: Connection, image_id: int, now: int, *, iconic: bool) -> int:

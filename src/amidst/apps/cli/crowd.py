@@ -11,6 +11,7 @@ import typer
 
 from amidst.apps.cli import (
     crowd_campaigns,
+    crowd_categories,
     crowd_content,
     crowd_database,
     crowd_demo,
@@ -269,6 +270,7 @@ def doctor(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = 
 
 
 app.command("add")(crowd_content.add)
+app.command("retire-category")(crowd_categories.retire_category)
 app.command("quality")(crowd_quality.quality)
 app.command("late")(crowd_late.late)
 app.command("link")(crowd_link.link)

@@ -1,9 +1,10 @@
-"""`amidst crowd add | votes`: more photographs, candidate categories, and what the vote on them came to."""
+"""`amidst crowd add | votes`: more photographs, categories, candidates, and what the vote came to."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,11 +15,12 @@ import typer
 from amidst.apps.cli.collect import thesis_candidates
 from amidst.apps.cli.console import print_json, print_table, say
 from amidst.apps.cli.crowd_campaigns import Place, now, opened, take_in
+from amidst.apps.cli.crowd_categories import further_categories
 from amidst.apps.cli.crowd_known import KnownFile, KnownImages, read_known, take_known_in
 from amidst.coco.files import write_atomically
 from amidst.crowd import engine
 from amidst.crowd.rules import SelectionInputs, SelectionOutcome
-from amidst.curation.selection import read_proposals
+from amidst.curation.selection import Proposal, read_proposals
 from amidst.errors import UsageError
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the campaign.")]
@@ -45,6 +47,13 @@ def add(
     known: KnownFile = None,
     known_images: KnownImages = None,
     image_filter: Filter = False,
+    categories: Annotated[
+        Path | None,
+        typer.Option(
+            help="More categories, in a file as of `init`; labelled images are asked about them alone.",
+            show_default=False,
+        ),
+    ] = None,
     candidates: Annotated[
         str,
         typer.Option(
@@ -55,7 +64,12 @@ def add(
     ] = "",
     database_url: DatabaseUrl = "",
 ) -> None:
-    """Add photographs, known masks or candidate categories to a campaign; on SQLite while it is not served.
+    """Add photographs, known masks, categories or candidates to a campaign.
+
+    On SQLite while it is not served; categories alone at any time.
+
+    Categories that the campaign has already are left as they are. Add several in one call: each call is a
+    further question to as many workers as label an image.
 
     **Examples**
 
@@ -63,30 +77,51 @@ def add(
 
       amidst crowd add birds/ --known known/birds.json
 
+      amidst crowd add birds/ --categories waders.txt --known known/waders.json
+
       amidst crowd add birds/ --candidates thesis
     """
-    if images is None and known is None and not candidates:
-        raise UsageError("nothing to add: give --images, --known or --candidates")
-    place = Place(folder, database_url)
-    proposals = []
+    if images is None and known is None and categories is None and not candidates:
+        raise UsageError("nothing to add: give --images, --known, --categories or --candidates")
+    proposals: list[Proposal] = []
     if candidates:
         proposals = thesis_candidates() if candidates == "thesis" else list(read_proposals(candidates))
     state: Literal["candidate", "kept"] = "candidate" if image_filter else "kept"
+    place = Place(folder, database_url)
+    added, again = asyncio.run(
+        _add(place, (images, records), (known, known_images), categories, proposals, state)
+    )
+    say(f"{added} and {len(proposals):,} candidates added")
+    if again:
+        say(f"{again:,} images whose labelling has begun are asked about the new categories alone")
 
-    async def work() -> tuple[int, int]:
-        async with opened(place) as store:
-            panels = await engine.categories(store)
-            ids = {one.name: one.id for panel in panels for one in panel.categories}
-            least = (await engine.campaign_config(store)).segmentation.min_area
-            vouched = take_known_in(read_known(known, known_images, ids, least), place.media)
-            masks = await engine.add_known(store, vouched, now())
-            await engine.add_candidates(store, proposals, now())
-            taken = [] if images is None else take_in(images, place.media, records)
-            await engine.add_images(store, taken, now(), state=state)
-            return len(taken), masks
 
-    number, masks = asyncio.run(work())
-    say(f"{number:,} images, {masks:,} known masks and {len(proposals):,} candidates added")
+async def _add(
+    place: Place,
+    photographs: tuple[Path | None, Path | None],
+    known: tuple[Path | None, Path | None],
+    categories: Path | None,
+    proposals: Sequence[Proposal],
+    state: Literal["candidate", "kept"],
+) -> tuple[str, int]:
+    """What was added, and how many images are asked again. Everything is read before anything is written.
+    photographs: folder and records; known: file and folder.
+    """
+    alone = photographs[0] is None and known[0] is None and not proposals
+    async with opened(place, beside=alone) as store:  # categories are some rows, whether it is served or not
+        there = await engine.list_categories(store)
+        new = [] if categories is None else further_categories(categories, there)
+        ids = {one.name: one.id for one in there if one.state == "active"}
+        ids |= {one.name: one.id for one in new}
+        least = (await engine.campaign_config(store)).segmentation.min_area
+        vouched = take_known_in(read_known(*known, ids, least), place.media)
+        images, records = photographs
+        taken = [] if images is None else take_in(images, place.media, records)
+        again = await engine.add_categories(store, new, now()) if new else 0
+        masks = await engine.add_known(store, vouched, now())
+        await engine.add_candidates(store, proposals, now())
+        await engine.add_images(store, taken, now(), state=state)
+        return f"{len(taken):,} images, {masks:,} known masks, {len(new):,} categories", again
 
 
 def votes(

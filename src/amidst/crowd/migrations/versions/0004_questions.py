@@ -7,7 +7,10 @@ revision = "0004"
 down_revision = "0003"
 
 KEY = BigInteger().with_variant(Integer, "sqlite")
-NUMBER = {"nullable": False, "server_default": text("0")}
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
 
 
 def upgrade() -> None:
@@ -18,8 +21,8 @@ def upgrade() -> None:
         Column("categories_json", Text, nullable=False),
         Column("created_at", BigInteger, nullable=False),
     )
-    op.add_column("category", Column("changed_at", BigInteger, **NUMBER))
-    op.add_column("unit", Column("question", BigInteger, **NUMBER))
+    op.add_column("category", _number("changed_at"))
+    op.add_column("unit", _number("question"))
     op.drop_index("uq_unit_open", "unit")
     is_open = text("state = 'open'")
     columns = ["stage", "ref_kind", "ref_id", "question"]
