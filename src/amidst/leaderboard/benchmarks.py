@@ -18,27 +18,30 @@ from amidst.leaderboard.config import BenchmarkConfig, PhaseConfig
 from amidst.leaderboard.folder import Folder
 from amidst.leaderboard.schema import benchmark, membership, phase, submission, team, team_invitation, worker
 from amidst.leaderboard.splits import divide
+from amidst.leaderboard.stored import read_settings
 from amidst.store.opening import Store
 
 LONGEST_NAME = 200
 
 
 class Benchmark(msgspec.Struct, frozen=True):
-    """A benchmark, as everybody may know it."""
+    """A benchmark, as everybody may know it. warnings: settings that this version would not take."""
 
     name: str
     description: str
     config: BenchmarkConfig
+    warnings: list[str] = []
 
 
 class Phase(msgspec.Struct, frozen=True):
-    """A phase. images: how many are scored; which ones, nobody is told."""
+    """A phase. images: how many are scored; which ones, nobody is told. warnings: as of a benchmark."""
 
     id: int
     name: str
     share: float
     images: int
     config: PhaseConfig
+    warnings: list[str] = []
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -133,8 +136,13 @@ def find(connection: Connection) -> Benchmark:
     row = connection.execute(select(benchmark)).mappings().first()
     if row is None:
         raise UsageError("no benchmark here; make one with `amidst leaderboard init`")
-    config = msgspec.json.decode(row["config_json"], type=BenchmarkConfig)
-    return Benchmark(row["name"], row["description"], config)
+    return Benchmark(row["name"], row["description"], *read_settings(row["config_json"], BenchmarkConfig))
+
+
+def warnings(connection: Connection) -> list[str]:
+    """What the settings of the benchmark and its phases have that this version would not take."""
+    told = find(connection).warnings
+    return told + [f"phase {one.name}: {text}" for one in phases(connection) for text in one.warnings]
 
 
 # --- phases
@@ -163,8 +171,8 @@ def set_phase(connection: Connection, phase_id: int, config: PhaseConfig) -> Non
 
 
 def _phase(row: RowMapping) -> Phase:
-    config = msgspec.json.decode(row["config_json"], type=PhaseConfig)
-    return Phase(row["id"], row["name"], row["share"], row["images"], config)
+    config, warnings = read_settings(row["config_json"], PhaseConfig, {"visibility": "nobody"})
+    return Phase(row["id"], row["name"], row["share"], row["images"], config, warnings)
 
 
 def _text(config: PhaseConfig) -> str:

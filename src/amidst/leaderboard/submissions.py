@@ -16,6 +16,7 @@ from amidst.errors import AnswerError, DataError, UnknownRecord
 from amidst.leaderboard.config import MICRO, SECOND_DAY, PhaseConfig, TimeLimits
 from amidst.leaderboard.schema import phase, submission, team, transition
 from amidst.leaderboard.states import OPEN, State, may_follow
+from amidst.leaderboard.stored import read_settings
 
 DAY = SECOND_DAY * MICRO
 COUNTED: tuple[State, ...] = (*OPEN, "scored")
@@ -261,7 +262,7 @@ def complete(connection: Connection, key: int, sha256: str, records: int, now: i
         .where(submission.c.id == key)
     ).one()
     sent = row.created_at if row.sha256 else now
-    closes = msgspec.json.decode(row.config_json, type=PhaseConfig).closes_at
+    closes = read_settings(row.config_json, PhaseConfig)[0].closes_at
     if not row.sha256 and closes is not None and now >= closes:
         problem = (
             f"the phase {row.name!r} closed before the file had come, and no SHA-256 was announced for it"

@@ -129,6 +129,8 @@ async def _serve(place: Place, host: str, port: int, config: BoardConfig) -> Non
         authority = f"[{host}]" if ":" in host else host
         address = config.public_origin or f"http://{authority}:{listening.getsockname()[1]}"
         first = await store.write(make_accounts(now, config.accounts).first_link)
+        for warning in await store.read(benchmarks.warnings):
+            warning_line(warning)
         if not place.url:
             place.folder.clear_work()
         say(f"serving {place.root} at {address} (Ctrl-C ends)")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from amidst.apps.cli.console import new_app, print_json, print_table
+from amidst.apps.cli.console import new_app, print_json, print_table, warning_line
 from amidst.apps.cli.leaderboard_place import DatabaseUrl, Place, opened
 from amidst.coco.files import check_writable, write_atomically
 from amidst.errors import UsageError
@@ -96,6 +96,9 @@ def phases(
     if as_json:
         print_json(msgspec.to_builtins(found))
         return
+    for one in found:
+        for warning in one.warnings:
+            warning_line(f"phase {one.name}: {warning}; save its settings on /organise")
     rows = [
         (
             p.name,

@@ -106,7 +106,13 @@ class BoardRoutes:
 def about(phase: Phase) -> dict[str, Any]:
     """A phase as everybody may know it: how many images it scores, but not which."""
     config: PhaseConfig = phase.config
-    return {"id": phase.id, "name": phase.name, "images": phase.images, "config": config}
+    return {
+        "id": phase.id,
+        "name": phase.name,
+        "images": phase.images,
+        "config": config,
+        "warnings": phase.warnings,
+    }
 
 
 def checked_link(link: str) -> str:

@@ -81,7 +81,7 @@ class OrganisingRoutes:
             before = msgspec.to_builtins(found.config)
             details = {"before": before, "after": msgspec.to_builtins(config)}
             self.gate.accounts.note(connection, session.account, "phase.settings", phase, details)
-            return msgspec.structs.replace(found, config=config)
+            return msgspec.structs.replace(found, config=config, warnings=[])
 
         return reply(about(await self.store.write(work)))
 
