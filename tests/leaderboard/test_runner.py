@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -155,6 +156,33 @@ def test_a_folder_that_is_away_for_a_while_costs_no_attempt(
         await asyncio.gather(task, return_exceptions=True)
         found = await ended(store, folder, config, key)
         assert (found.state, found.attempts) == ("scored", 1)
+
+    with_board(play, config)
+
+
+def test_a_disk_that_refuses_for_too_long_ends_the_wait(with_board: Play) -> None:
+    """Taken and given back again and again, it is queued since the first time."""
+    config = BenchmarkConfig(times=TimeLimits(watch=0.02, queued=0.5))
+    begun = time.monotonic()
+
+    def clock() -> int:
+        return 1 + int((time.monotonic() - begun) * 1_000_000)
+
+    async def play(store: Store, folder: Folder) -> None:
+        key = await queued(store, folder, b"[]")
+        folder.work.rename(folder.root / "away")
+        task = asyncio.create_task(Runner(store, folder, config, clock).run())
+        found = await store.read(lambda c: submissions.find(c, key))
+        while found.state in ("queued", "running"):
+            assert clock() < 30_000_000
+            await asyncio.sleep(0.02)
+            found = await store.read(lambda c: submissions.find(c, key))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert (found.state, found.reason) == ("timed_out", "no scorer could take it in time")
+        assert found.attempts == 0
+        states = [change.after for change in await store.read(lambda c: submissions.changes(c, key))]
+        assert states.count("running") > 1
 
     with_board(play, config)
 

@@ -20,6 +20,7 @@ from amidst.leaderboard.stored import read_settings
 
 DAY = SECOND_DAY * MICRO
 COUNTED: tuple[State, ...] = (*OPEN, "scored")
+NOT_STARTED = "the scorer could not be started"
 
 
 class Refused(AnswerError):  # noqa: N818 - reads as what it is
@@ -237,7 +238,7 @@ def move(
     if before is None or not may_follow(before, after):
         raise Refused(f"submission {key} is {before or 'unknown'}, it cannot become {after}", rule="state")
     changed = submission.update().where(submission.c.id == key)
-    connection.execute(changed.values(state=after, state_since=now, reason=reason, **values))
+    connection.execute(changed.values({"state_since": now, **values, "state": after, "reason": reason}))
     _note(connection, key, before, after, reason, now)
     return before
 
@@ -337,14 +338,16 @@ def give_back(
 ) -> State | None:
     """The scorer died: the submission waits again, or has failed after the last retry. None as in `score`.
 
-    counts: False if it could not even be started, which is no attempt.
+    counts: False if it could not even be started, which is no attempt; it then waits on since it was queued.
     """
     if not holds(connection, job):
         return None
     attempts = connection.scalar(select(submission.c.attempts).where(submission.c.id == job.submission)) or 0
     if not counts:
-        reason = "the scorer could not be started"
-        move(connection, job.submission, "queued", now, reason, lease="", attempts=attempts - 1)
+        mine = (transition.c.submission_id == job.submission) & (transition.c.reason != NOT_STARTED)
+        last = select(func.max(transition.c.created_at)).where(mine & (transition.c.after == "queued"))
+        kept = {"attempts": attempts - 1, "state_since": connection.scalar(last)}
+        move(connection, job.submission, "queued", now, NOT_STARTED, lease="", **kept)
         return "queued"
     after: State = "queued" if attempts <= times.retries else "failed"
     reason = f"the scorer died {attempts} times" if after == "failed" else "the scorer died"
@@ -382,7 +385,7 @@ def sweep(connection: Connection, times: TimeLimits, now: int) -> list[tuple[int
 _TOO_LONG: dict[State, tuple[State, str]] = {
     "received": ("failed", "no byte of the file arrived in time"),
     "checking": ("failed", "the upload was not finished in time"),
-    "queued": ("timed_out", "no scorer was free in time"),
+    "queued": ("timed_out", "no scorer could take it in time"),
     "running": ("timed_out", "scoring took too long"),
 }
 
