@@ -25,6 +25,7 @@ Work = Callable[[Connection], T]
 
 ATTEMPTS = 10
 REPEAT = {"40001", "40P01", "23505"}  # serialization failure, deadlock, unique violation
+FORBIDDEN = "42501"  # insufficient privilege
 UNAVAILABLE = ("08", "53", "57", "58", "25006")  # connection, resources, operator, system, read-only
 
 
@@ -89,6 +90,9 @@ class PostgresStore:
             error.connection_invalidated or _code(error).startswith(UNAVAILABLE)
         ):
             return StoreUnavailable(f"{self._name}: {error.orig}; nothing was written, try again")
+        if isinstance(error, DBAPIError) and _code(error) == FORBIDDEN:
+            problem = str(error.orig).rpartition(">: ")[2]
+            return UsageError(f"{self._name}: {problem}; give this user the right to it")
         return error
 
 

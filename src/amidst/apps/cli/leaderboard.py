@@ -29,7 +29,7 @@ from amidst.apps.server.serving import bind, is_loopback, make_server
 from amidst.coco.dataset import CocoDataset
 from amidst.config import override
 from amidst.errors import UsageError
-from amidst.leaderboard import benchmarks
+from amidst.leaderboard import benchmarks, rights
 from amidst.leaderboard.config import BenchmarkConfig
 from amidst.leaderboard.runner import Runner
 
@@ -131,6 +131,8 @@ async def _serve(place: Place, host: str, port: int, config: BoardConfig) -> Non
         first = await store.write(make_accounts(now, config.accounts).first_link)
         for warning in await store.read(benchmarks.warnings):
             warning_line(warning)
+        if config.scorers:
+            rights.check_folder(place.folder, await store.read(benchmarks.phases))
         if not place.url:
             place.folder.clear_work()
         say(f"serving {place.root} at {address} (Ctrl-C ends)")
@@ -162,6 +164,8 @@ def score(
     async def work() -> None:
         async with opened(place) as store:
             benchmark = await store.read(benchmarks.find)
+            await store.write(rights.check_database)
+            rights.check_folder(place.folder, await store.read(benchmarks.phases))
             say(f"scoring {benchmark.name} (Ctrl-C ends)")
             await Runner(store, place.folder, benchmark.config, now, scorers=scorers).run()
 
