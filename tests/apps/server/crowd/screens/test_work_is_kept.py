@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +99,58 @@ def test_a_page_killed_in_mid_drawing_loses_at_most_one_edit(desk: Any) -> None:
     assert int(again.inner_text("[data-count]").split()[0]) >= 5
     again.keyboard.press("Control+z")
     again.wait_for_function("() => parseInt(document.querySelector('[data-count]').textContent) <= 5")
+
+
+def kill(profile: Path) -> None:
+    """SIGKILL to every process of the browser that has this profile, and to those it has started."""
+    own = [place for place in Path("/proc").glob("[0-9]*/cmdline") if str(profile).encode() in read(place)]
+    assert own
+    for place in own:
+        os.kill(int(place.parent.name), signal.SIGKILL)
+
+
+def read(place: Path) -> bytes:
+    try:
+        return place.read_bytes()
+    except OSError:  # it has ended
+        return b""
+
+
+def unsent(route: Any) -> None:
+    """Drafts are asked for, and never saved."""
+    if route.request.method == "POST":
+        route.abort()
+    else:
+        route.continue_()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds the browser's processes under /proc")
+def test_a_browser_killed_as_a_whole_has_what_it_said_to_have(
+    desk: Any, browser: Any, chromium: str, tmp_path: Path
+) -> None:
+    root = ["--no-sandbox"] if os.geteuid() == 0 else []
+
+    def start() -> Any:
+        context = browser.browser_type.launch_persistent_context(
+            tmp_path / "profile", executable_path=chromium, args=root, viewport={"width": 1280, "height": 720}
+        )
+        context.route("**/draft", unsent)  # what comes back comes from this machine
+        return context
+
+    first = desk("spotting", context=start())
+    first.visitor.expected.add("ERR_FAILED")
+    put(first, desk, 6)
+    journal_has(first, 6)
+    account, ticket = first.visitor.account, desk.ticket(first)
+    kill(tmp_path / "profile")
+    context = start()
+    entry = {"token": desk.site.link_of(account)}
+    assert context.request.post(f"{desk.site.address}/api/auth/enter", data=entry).ok
+    again = context.new_page()
+    again.goto(f"{desk.site.address}/work/spotting")
+    assert desk.ticket(again) == ticket
+    count(again, 6)
+    context.close()
 
 
 def test_three_answers_made_offline_arrive_once_each(desk: Any) -> None:
