@@ -193,7 +193,11 @@ class SendingRoutes:
         path, clock = self.folder.upload(found.id), self.gate.accounts.clock
         sha256, records = await asyncio.to_thread(self.uploads.finish, found.id, found.file_name, path)
         if found.sha256 and found.sha256 != sha256:
-            raise DataError("the bytes are not those of the announced SHA-256; send it again", rule="sha256")
+            raise DataError(
+                "the bytes are not those of the announced SHA-256; send it again",
+                file=found.file_name,
+                rule="sha256",
+            )
         kept = await self.store.write(lambda c: submissions.complete(c, found.id, sha256, records, clock()))
         if kept != found.id:
             path.unlink(missing_ok=True)
