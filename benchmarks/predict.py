@@ -4,14 +4,17 @@
     in turn       read, resize, predict (and draw), one after the other in one thread
     ahead         as `amidst predict` does it: reading in threads ahead of the network, drawing behind it
 
-    hidden = (in turn - ahead) / (in turn - network)      1: predicting takes no longer than the network alone
+    whole = ahead / network                               1: predicting takes no longer than the network alone
+    hidden = (in turn - ahead) / (in turn - network)      1 in the same case, 0: nothing is hidden
 
-    python benchmarks/predict.py                         16 photographs of 12 megapixels, video of 720 lines
+    python benchmarks/predict.py                         16 photographs of each kind, video of 720 lines
     python benchmarks/predict.py --count 4 --repeats 1   does it run
 
-The network is the built-in detector on one thread (`--threads`); the threads that read and draw need a core
-of their own, so with as many threads as cores little can hide. The photographs are those of the bundled
-sample.
+Two networks: the built-in detector, on photographs of a telephone (12 megapixels) and a video, and RetinaNet
+ResNet-50 with random weights at 416x672 on photographs of COCO (640x480), in float32 and, where the processor
+has units for it, in bfloat16. Each on one thread, which leaves a core to the threads that read and draw, and
+RetinaNet also on all: what is read then takes time from the network itself. The photographs are those of the
+bundled sample.
 """
 
 from __future__ import annotations
@@ -36,23 +39,26 @@ from amidst.data import sample_dir
 from amidst.inference.predict import Prediction, predict_images, predict_prepared, resize_rule, to_results
 from amidst.inference.reading import Prepared, Source, prepare, prepare_pixels
 from amidst.inference.video import Clip, ClipWriter, open_clip, predict_clip, read_frames
+from amidst.models.config import RetinaNetConfig
 from amidst.models.norms import prepare_for_inference
+from amidst.models.retinanet import RetinaNet
 from amidst.models.weights import ModelInfo, load_model, resolve_model
 
 RESULTS = Path(__file__).parent / "results" / "predict.json"
-SIZE = (4000, 3000)  # of a telephone
+TELEPHONE, COCO = (4000, 3000), (640, 480)
 FRAME = (1280, 720)
 RATE = 25
 CPU = torch.device("cpu")
 
 
-def photographs(folder: Path, count: int) -> list[Path]:
-    """JPEG files of `SIZE`."""
+def photographs(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
+    """JPEG files of a size."""
+    folder.mkdir()
     sources = sorted((sample_dir() / "images").glob("*.jpg"))
     paths = [folder / f"{index}.jpg" for index in range(count)]
     for index, path in enumerate(paths):
         with PillowImage.open(sources[index % len(sources)]) as picture:
-            picture.convert("RGB").resize(SIZE, PillowImage.Resampling.BICUBIC).save(path, quality=90)
+            picture.convert("RGB").resize(size, PillowImage.Resampling.BICUBIC).save(path, quality=90)
     return paths
 
 
@@ -123,40 +129,71 @@ def film_works(model: nn.Module, info: ModelInfo, clip: Clip) -> dict[str, Calla
     }
 
 
-def rows_of(what: str, count: int, times: dict[str, list[float]]) -> list[Row]:
-    """One row for each way, and the share that is hidden."""
+def retinanet() -> tuple[RetinaNet, ModelInfo]:
+    """RetinaNet R50 of 80 classes with random weights, for images of 416x672."""
+    torch.manual_seed(0)
+    categories = tuple({"id": n, "name": f"class {n}", "supercategory": ""} for n in range(1, 81))
+    info = ModelInfo(RetinaNetConfig(), categories, {"resize": {"short": 416, "long": 672}})
+    return RetinaNet(RetinaNetConfig()).eval(), info
+
+
+def precisions() -> list[torch.dtype]:
+    """Those that this processor is fast in."""
+    narrow = torch.cpu.get_capabilities().get("amx_bf16", False)
+    return [torch.float32, *([torch.bfloat16] if narrow else [])]
+
+
+def rows_of(what: str, threads: int, count: int, times: dict[str, list[float]]) -> list[Row]:
+    """One row for each way, and what the whole takes beside the network."""
     rows: list[Row] = [
-        {"work": what, "name": name, "median_ms_an_image": round(1e3 * statistics.median(values) / count, 2)}
+        {
+            "work": what,
+            "threads": threads,
+            "name": name,
+            "median_ms_an_image": round(1e3 * statistics.median(values) / count, 2),
+        }
         for name, values in times.items()
     ]
-    rounds = zip(times["network"], times["in turn"], times["ahead"], strict=True)
+    rounds = list(zip(times["network"], times["in turn"], times["ahead"], strict=True))
+    whole = statistics.median(ahead / network for network, _, ahead in rounds)
     hidden = statistics.median((turn - ahead) / (turn - network) for network, turn, ahead in rounds)
-    return [*rows, {"work": what, "name": "hidden", "share": round(hidden, 2)}]
+    ratios = {"whole_over_network": round(whole, 3), "share_hidden": round(hidden, 2)}
+    return [*rows, {"work": what, "threads": threads, "name": "ratios", **ratios}]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add_arguments(parser, RESULTS)
-    parser.set_defaults(threads=1, repeats=5)
+    parser.set_defaults(repeats=5)
     parser.add_argument("--count", type=int, default=16, help="photographs, and frames")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    model, info = load_model(resolve_model("person"))
-    model = prepare_for_inference(model)
+    torch.set_flush_denormal(True)  # with random weights activations fade to numbers that CPUs are slow with
+    person, info = load_model(resolve_model("person"))
+    person = prepare_for_inference(person)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "drawn").mkdir()
-        paths, clip = photographs(folder, arguments.count), film(folder, arguments.count)
-        parts = {
-            "photographs": photograph_works(model, info, paths, None),
-            "photographs, drawn": photograph_works(model, info, paths, folder / "drawn"),
-            "video": film_works(model, info, clip),
-        }
-        for what, works in parts.items():
-            found = rows_of(what, arguments.count, interleaved(works, arguments.repeats, arguments.clock))
+        large = photographs(folder / "telephone", arguments.count, TELEPHONE)
+        small = photographs(folder / "coco", arguments.count, COCO)
+        clip = film(folder, arguments.count)
+        runs = [
+            ("person, 12 megapixels", 1, photograph_works(person, info, large, None)),
+            ("person, 12 megapixels, drawn", 1, photograph_works(person, info, large, folder / "drawn")),
+            ("person, video", 1, film_works(person, info, clip)),
+        ]
+        model, about = retinanet()
+        for dtype in precisions():
+            works = photograph_works(prepare_for_inference(model, dtype), about, small, None)
+            what = f"RetinaNet R50, 416x672, {str(dtype).removeprefix('torch.')}"
+            runs += [(what, threads, works) for threads in sorted({1, arguments.threads})]
+        for what, threads, works in runs:
+            torch.set_num_threads(threads)
+            times = interleaved(works, arguments.repeats, arguments.clock)
+            found = rows_of(what, threads, arguments.count, times)
             show(found)
             rows += found
+    torch.set_num_threads(arguments.threads)
     write(arguments.output, "python benchmarks/predict.py", arguments.clock, rows)
 
 
