@@ -98,7 +98,8 @@ def prepare_pixels(
 ) -> Prepared:
     """Resize an image (H, W, 3) that has been read from `source`."""
     size_hw = (int(read.shape[0]), int(read.shape[1]))
-    image = torch.tensor(read).to(device).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+    shared = torch.from_numpy(np.require(read, requirements="W"))  # without a copy
+    image = shared.to(device).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
     target_hw = resized_hw(size_hw, rule.short, rule.long, pixels.side_rounding)
     image = resize(image, target_hw, pixels.resample)
     if source.proposals_xyxy is None:
