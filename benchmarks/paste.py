@@ -1,4 +1,4 @@
-"""Windows of logits into an image, as run lengths (amidst.inference.mask_windows), against enlarging them whole.
+"""Windows of logits into an image, as run lengths (inference.mask_windows), against enlarging them whole.
 
     python benchmarks/paste.py                        640 x 480 and 24 megapixels
     python benchmarks/paste.py --proposals 4 --repeats 1 --sizes 60x80        does it run
