@@ -56,7 +56,7 @@ def whole(found: MaskProposals, height: int, width: int) -> list[Rle]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add_arguments(parser, RESULTS)
-    parser.add_argument("--proposals", type=int, default=20)
+    parser.add_argument("--proposals", type=int, default=100)
     parser.add_argument("--sizes", nargs="+", default=["480x640", "4000x6000"], help="height x width")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
