@@ -2,6 +2,7 @@
 
 benchmark.db      SQLite; with PostgreSQL there is none
 secrets.json      keys of the server (mode 600)
+address.txt       where it was last served
 public.json       images and categories, for everybody
 hidden/PHASE.json annotations of a phase (folder mode 700, files 600): only scorers open them
 uploads/ID        a submission as sent

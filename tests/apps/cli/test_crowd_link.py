@@ -13,6 +13,7 @@ from amidst.apps.cli import crowd_campaigns
 from amidst.apps.cli.crowd_campaigns import Place, opened
 from amidst.apps.server.accounts import AccountsConfig
 from amidst.apps.server.crowd.app import make_accounts
+from amidst.apps.server.installation import keep_address
 from amidst.crowd import engine
 from amidst.crowd.config import CampaignConfig
 
@@ -33,13 +34,15 @@ def campaign(tmp_path: Path) -> Path:
 
 
 def test_nobody_has_entered(amidst: Callable[..., Any], campaign: Path) -> None:
-    found = amidst("crowd", "link", campaign)
+    found = amidst("crowd", "link", campaign, "--public-url", "http://x")
     assert (found.code, "nobody has entered yet" in found.err) == (2, True)
-    assert amidst("crowd", "link", campaign / "none").code == 2
+    never = amidst("crowd", "link", campaign)
+    assert (never.code, "not served yet" in never.err) == (2, True)
 
 
 def test_who_is_let_in_again(amidst: Callable[..., Any], campaign: Path) -> None:
     """The store stays open as a server has it: its lock does not keep the link out."""
+    keep_address(campaign, "http://127.0.0.1:8000")
     found: dict[str, Any] = {}
     words = {
         "first": (),
@@ -76,5 +79,5 @@ def test_a_closed_account_stays_out(amidst: Callable[..., Any], campaign: Path) 
             await store.write(lambda c: c.execute(worker.update().values(state="banned")).rowcount)
 
     asyncio.run(close())
-    found = amidst("crowd", "link", campaign)
+    found = amidst("crowd", "link", campaign, "--public-url", "http://x")
     assert (found.code, "is closed" in found.err) == (2, True)

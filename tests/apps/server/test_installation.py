@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from amidst.apps.server.installation import FILE_NAME, Secrets, load_secrets, new_secrets
+from amidst.apps.server.installation import (
+    FILE_NAME,
+    Secrets,
+    keep_address,
+    last_address,
+    load_secrets,
+    new_secrets,
+)
 from amidst.errors import UsageError
 
 
@@ -46,3 +53,11 @@ def test_a_damaged_file_is_refused_and_kept(tmp_path: Path, content: bytes) -> N
     with pytest.raises(UsageError, match="make new secrets"):
         load_secrets(tmp_path)
     assert (tmp_path / FILE_NAME).read_bytes() == content
+
+
+def test_where_it_was_last_served(tmp_path: Path) -> None:
+    assert last_address(tmp_path) == ""
+    keep_address(tmp_path / "none", "http://x")  # cannot be written
+    for address in ("http://127.0.0.1:8010", "https://board.example"):
+        keep_address(tmp_path, address)
+        assert last_address(tmp_path) == address

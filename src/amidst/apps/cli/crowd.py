@@ -29,7 +29,7 @@ from amidst.apps.cli.crowd_known import KnownFile, KnownImages, read_known, take
 from amidst.apps.cli.crowd_platform import mturk
 from amidst.apps.server.crowd.app import ServerConfig, create_app, make_accounts
 from amidst.apps.server.crowd.assistance import Assistance
-from amidst.apps.server.installation import load_secrets
+from amidst.apps.server.installation import keep_address, load_secrets
 from amidst.apps.server.serving import bind, is_loopback, make_server
 from amidst.coco.files import write_atomically
 from amidst.config import override
@@ -171,6 +171,7 @@ async def _serve(
         secrets = load_secrets(place.folder)
         listening = bind(host, port)
         address = config.public_origin or f"http://{_authority(host, listening.getsockname()[1])}"
+        keep_address(place.folder, address)
         first = await store.write(make_accounts(crowd_campaigns.now, config.accounts).first_link)
         say(f"serving {place.folder} at {address} (Ctrl-C ends)")
         if first is not None:

@@ -3,6 +3,7 @@
 DIR/campaign.db     the database (SQLite; with --database-url it lies elsewhere)
 DIR/media/          the pictures as they are served
 DIR/secrets.json    keys of this installation, mode 600
+DIR/address.txt     where it was last served
 """
 
 from __future__ import annotations

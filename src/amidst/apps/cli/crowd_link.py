@@ -19,9 +19,7 @@ def link(
         str,
         typer.Option(help="Name or number of an account; left out, the first manager.", show_default=False),
     ] = "",
-    public_url: Annotated[str, typer.Option(help="Address of the server, as users see it.")] = (
-        "http://127.0.0.1:8000"
-    ),
+    public_url: return_link.PublicUrl = "",
     database_url: Annotated[
         str, typer.Option(help="As of `serve`.", envvar="AMIDST_DATABASE_URL", show_default=False)
     ] = "",
@@ -38,4 +36,5 @@ def link(
       amidst crowd link birds/ --account Ann --public-url https://label.example
     """
     accounts = make_accounts(crowd_campaigns.now, AccountsConfig())
-    return_link.issue_here(opened(Place(folder, database_url), beside=True), accounts, account, public_url)
+    here = opened(Place(folder, database_url), beside=True)
+    return_link.issue_here(folder, here, accounts, account, public_url)

@@ -23,7 +23,7 @@ from amidst.apps.cli.leaderboard_place import (
     parse_phase,
     tidy_url,
 )
-from amidst.apps.server.installation import load_secrets
+from amidst.apps.server.installation import keep_address, load_secrets
 from amidst.apps.server.leaderboard.app import BoardConfig, create_app, make_accounts
 from amidst.apps.server.serving import bind, is_loopback, make_server
 from amidst.coco.dataset import CocoDataset
@@ -128,6 +128,7 @@ async def _serve(place: Place, host: str, port: int, config: BoardConfig) -> Non
         listening = bind(host, port)
         authority = f"[{host}]" if ":" in host else host
         address = config.public_origin or f"http://{authority}:{listening.getsockname()[1]}"
+        keep_address(place.root, address)
         first = await store.write(make_accounts(now, config.accounts).first_link)
         for warning in await store.read(benchmarks.warnings):
             warning_line(warning)

@@ -136,7 +136,7 @@ def submit(
             results, phase, method=method, description=description, link=link, say=progress.update
         )
     if not found["new"]:
-        words = "; what is said of it is now what you gave" if method or description or link else ""
+        words = ", and it is described as you say now" if method or description or link else ""
         say(f"submission {found['id']} of your team has the same content; nothing is scored twice{words}")
     if wait:
         with step("waiting for the score") as progress:

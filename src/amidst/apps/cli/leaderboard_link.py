@@ -29,9 +29,7 @@ def link(
             show_default=False,
         ),
     ] = "",
-    public_url: Annotated[
-        str, typer.Option(help="With DIR: address of the server, as users see it.")
-    ] = "http://127.0.0.1:8010",
+    public_url: return_link.PublicUrl = "",
     token_file: TokenFile = DEFAULT_FILE,
     database_url: DatabaseUrl = "",
 ) -> None:
@@ -50,8 +48,9 @@ def link(
     """
     if "://" not in where:
         accounts = make_accounts(now, AccountsConfig())
-        here = opened(Place(Path(where), database_url), beside=True)
-        return_link.issue_here(here, accounts, account, public_url)
+        folder = Path(where)
+        here = opened(Place(folder, database_url), beside=True)
+        return_link.issue_here(folder, here, accounts, account, public_url)
         return
     client, path, who = make_client(where, token_file), "/api/link", "you"
     if account:

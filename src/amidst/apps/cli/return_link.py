@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
@@ -12,17 +14,36 @@ from sqlalchemy import Connection
 from amidst.apps.cli.console import say
 from amidst.apps.server.accounts import Account, Accounts
 from amidst.apps.server.foundation import LARGEST_ID
+from amidst.apps.server.installation import last_address
 from amidst.errors import UsageError
 from amidst.store.opening import Store
 
 MOST_NAMED = 20
 
 
-def issue_here(opening: AbstractAsyncContextManager[Store], accounts: Accounts, word: str, url: str) -> None:
+PublicUrl = Annotated[
+    str,
+    typer.Option(
+        help="Address of the server, as users see it; left out, that of the last `serve`.", show_default=False
+    ),
+]
+
+
+def issue_here(
+    folder: Path,
+    opening: AbstractAsyncContextManager[Store],
+    accounts: Accounts,
+    word: str,
+    url: str,
+) -> None:
     """Prints a link for the account that `word` names, made in the database itself, also while it is served.
 
-    Raises as `chosen`.
+    folder: of the installation. url: of its server, "" for the last one. Raises as `chosen`, and UsageError
+    if there was none.
     """
+    address = url or last_address(folder)
+    if not address:
+        raise UsageError(f"{folder}: not served yet; `serve` prints the link for the first one")
 
     def work(connection: Connection) -> tuple[Account, str]:
         found = chosen(accounts.accounts(connection, limit=LARGEST_ID), word)
@@ -33,7 +54,7 @@ def issue_here(opening: AbstractAsyncContextManager[Store], accounts: Accounts, 
             return await store.write(work)
 
     account, token = asyncio.run(issued())
-    show(url, token, f"{account.display} ({account.role})")
+    show(address, token, f"{account.display} ({account.role})")
 
 
 def chosen(known: Sequence[Account], word: str) -> Account:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from amidst.errors import UsageError
 
 FILE_NAME = "secrets.json"
+ADDRESS = "address.txt"
 KEY_BYTES = 32
 
 
@@ -50,6 +52,21 @@ def load_secrets(folder: Path) -> Secrets:
         stream.flush()
         os.fsync(stream.fileno())
     return made
+
+
+def keep_address(folder: Path, address: str) -> None:
+    """Writes down where the installation is served, for the links that are made beside the server.
+
+    A folder that cannot be written costs no more than that.
+    """
+    with suppress(OSError):
+        (folder / ADDRESS).write_text(f"{address}\n", encoding="utf-8")
+
+
+def last_address(folder: Path) -> str:
+    """Where the installation in `folder` was last served; "" if it never was."""
+    path = folder / ADDRESS
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
 
 def _read(path: Path) -> Secrets:
