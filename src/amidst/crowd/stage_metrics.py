@@ -12,8 +12,12 @@ import msgspec
 from sqlalchemy import Connection, Integer, case, cast, func, select
 
 from amidst.crowd.bodies import Client, Wire
+from amidst.crowd.caption_metrics import near_duplicates
+from amidst.crowd.context import read_campaign
 from amidst.crowd.schema import answer, qualification, training_attempt
 from amidst.crowd.schema_chain import caption, instance, point, segmentation
+from amidst.crowd.spotting_metrics import agreement, new_points, read_spotted
+from amidst.crowd.validation import caption_words
 
 MOST = 20_000
 AREAS = (("small", 32.0**2), ("medium", 96.0**2), ("large", float("inf")))  # COCO's, upper ends
@@ -33,8 +37,10 @@ class StageMetrics(Wire, frozen=True):
 
     training_passed: share of the tried gates that are open. attempts_passed: share of the drawings in
     training that fit. first_pass: share of the instances with a decided mask whose first one was accepted.
-    assisted: share of masks drawn with suggestions. points: mean of a spotter. captions, caption_words,
+    assisted: share of masks drawn with suggestions. points: mean of a spotter. agreement, new_points: as
+    `spotting_metrics` has them, the latter of the first, second, ... worker. captions, caption_words,
     vocabulary, duplicates: sentences, mean words, different words, share that repeats an earlier sentence.
+    near_duplicates: share that does so with words nearly the same, by the campaign's `captions.similarity`.
     """
 
     training_passed: float | None
@@ -43,10 +49,13 @@ class StageMetrics(Wire, frozen=True):
     assisted: float | None
     drawing: tuple[DrawingMetrics, ...]
     points: float | None
+    agreement: float | None
+    new_points: tuple[float, ...]
     captions: int
     caption_words: float | None
     vocabulary: int
     duplicates: float | None
+    near_duplicates: float | None
 
 
 def stage_metrics(connection: Connection) -> StageMetrics:
@@ -60,9 +69,12 @@ def stage_metrics(connection: Connection) -> StageMetrics:
         .where(answer.c.voided_by.is_(None))
     ).one()
     drawn = _drawn(connection)
-    texts = [row[0] for row in connection.execute(_CAPTIONS)]
+    spotted = read_spotted(connection)
+    texts = [row[0] for row in connection.execute(_CAPTIONS)][::-1]
     words = [text.casefold().split() for text in texts]
     spots = connection.execute(_SPOTS).one()
+    least = read_campaign(connection).config.captions.similarity
+    nearly = near_duplicates([caption_words(text) for text in texts], least)
     return StageMetrics(
         training_passed=_share(opened, gates),
         attempts_passed=_share(int(fits[1] or 0), fits[0]),
@@ -70,10 +82,13 @@ def stage_metrics(connection: Connection) -> StageMetrics:
         assisted=_share(sum(one[3] for one in drawn), len(drawn)),
         drawing=_by_size(drawn),
         points=_share(spots[1], spots[0]),
+        agreement=agreement(spotted),
+        new_points=new_points(spotted),
         captions=len(texts),
         caption_words=_share(sum(map(len, words)), len(words)),
         vocabulary=len({word.strip(".,;:!?") for line in words for word in line}),
         duplicates=_share(len(words) - len(Counter(map(tuple, words))), len(words)),
+        near_duplicates=_share(nearly, len(texts)),
     )
 
 

@@ -129,7 +129,8 @@ def tables(found: Roster) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
 
 def stage_rows(stages: StageMetrics) -> list[tuple[str, str]]:
     """The figures of the stages, a line each; masks by size."""
-    plain = {name: value for name, value in msgspec.to_builtins(stages).items() if name != "drawing"}
+    lists = ("drawing", "new_points")
+    plain = {name: value for name, value in msgspec.to_builtins(stages).items() if name not in lists}
     rows = [
         (name.replace("_", " "), f"{value:,}" if isinstance(value, int) else _share(value))
         for name, value in plain.items()
@@ -138,7 +139,8 @@ def stage_rows(stages: StageMetrics) -> list[tuple[str, str]]:
         (f"{one.size} masks", f"{one.masks:,} of {one.seconds:.1f} s and {one.vertices:.1f} vertices")
         for one in stages.drawing
     ]
-    return [*rows, *sizes]
+    new = " ".join(f"{number:.2f}" for number in stages.new_points)
+    return [*rows, ("new points of the 1st, 2nd, ... worker", new or "-"), *sizes]
 
 
 def draw(found: Roster, folder: Path) -> None:
