@@ -159,6 +159,11 @@ def test_withdrawing(run: Run, served: Served, organiser: Path, tmp_path: Path) 
     assert run("withdraw", url, key).code == 1
     assert run("withdraw", url, 10**6).code == 1
     key = run("submit", url, file, "--phase", "all", "--json").json["id"]
+    assert run("status", url, "--all").code == 1  # organisers alone
+    newest = run("status", url, "--all", "--token-file", organiser, "--json").json["submissions"][0]
+    assert (newest["id"], newest["team"], newest["state"]) == (key, "W", "scored")
+    assert "scored" in run("status", url, "--all", "--token-file", organiser).out
+    assert "you belong to no team" in run("status", url, "--token-file", organiser).out
     taken = run("withdraw", url, key, "--token-file", organiser, "--json").json
     assert (taken["state"], taken["reason"]) == ("withdrawn", "by the organisers")
 

@@ -162,24 +162,46 @@ def _where(found: dict[str, Any]) -> str:
 
 
 @client_app.command()
-def status(url: Url, token_file: TokenFile = DEFAULT_FILE, as_json: AsJson = False) -> None:
-    """Your team's submissions, and what the limits leave.
+def status(
+    url: Url,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="As organiser: the newest submissions of all teams.")
+    ] = False,
+    token_file: TokenFile = DEFAULT_FILE,
+    as_json: AsJson = False,
+) -> None:
+    """Your team's submissions, and what the limits leave; as organiser those of all teams.
 
-    **Example**
+    **Examples**
 
       amidst leaderboard status https://board.example --json
+
+      amidst leaderboard status https://board.example --all
     """
-    found = make_client(url, token_file).ask("GET", "/api/submissions", keys=("team", "left", "submissions"))
+    client = make_client(url, token_file)
+    if everybody:
+        found = {"submissions": client.ask("GET", "/api/organise/submissions")}
+        title = "all teams"
+    else:
+        found = client.ask("GET", "/api/submissions", keys=("team", "left", "submissions"))
+        left = [f"{name}: {n['today']} today, {n['total']} in all" for name, n in found["left"].items()]
+        title = f"{found['team']}; left: {', '.join(left)}" if found["team"] else "you belong to no team"
     if as_json:
         print_json(found)
         return
-    left = ", ".join(f"{name}: {n['today']} today, {n['total']} in all" for name, n in found["left"].items())
     rows = [
-        (str(s["id"]), s["phase"], _where(s), s["reason"], s["method"], _score(s))
+        (
+            str(s["id"]),
+            s.get("team", found.get("team")),
+            s["phase"],
+            _where(s),
+            s["reason"],
+            s["method"],
+            _score(s),
+        )
         for s in found["submissions"]
     ]
-    title = f"{found['team'] or 'no team'}; left: {left or 'none'}"
-    print_table(title, ("", "phase", "state", "reason", "method", "score"), rows)
+    print_table(title, ("", "team", "phase", "state", "reason", "method", "score"), rows)
 
 
 @client_app.command()
