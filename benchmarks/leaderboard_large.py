@@ -31,6 +31,7 @@ from amidst.leaderboard.scoring import Outcome, Task
 
 RESULTS = Path(__file__).parent / "results" / "leaderboard_large.json"
 SIZE_HW = (480, 640)
+TOLERANCE = 1e-9
 POOL, CATEGORIES, OBJECTS, DETECTIONS = 400, 80, 7, 300
 
 CHECK = """
@@ -154,15 +155,14 @@ def run_large(folder: Path, size: int) -> dict[str, object]:
         "score_s": round(score_s, 1),
         "score_peak_mb": score_mb,
         "ap": numbers["ap"],
-        "equal_to_evaluate": all_equal(truth, results, numbers),
+        "largest_difference_to_evaluate": difference(truth, results, numbers),
     }
 
 
-def all_equal(truth: Path, results: Path, numbers: dict[str, float]) -> bool:
-    """Whether `evaluate` in one piece says the same to 1e-9."""
-    return bool(
-        np.allclose(list(numbers.values()), evaluate(truth, results, "segm").stats, rtol=0, atol=1e-9)
-    )
+def difference(truth: Path, results: Path, numbers: dict[str, float]) -> float:
+    """The largest difference of the twelve numbers to those of `evaluate` in one piece."""
+    whole = np.asarray(evaluate(truth, results, "segm").stats)
+    return float(np.abs(np.array(list(numbers.values())) - whole).max())
 
 
 def main() -> None:
@@ -177,7 +177,7 @@ def main() -> None:
     for megabytes in (chosen.megabytes // 20, chosen.megabytes):
         with tempfile.TemporaryDirectory() as folder:
             rows.append(run_large(Path(folder), megabytes * 10**6))
-    assert all(row["equal_to_evaluate"] for row in rows)
+            assert rows[-1]["largest_difference_to_evaluate"] <= TOLERANCE, rows  # type: ignore[operator]
     timing.write(chosen.output, "python benchmarks/leaderboard_large.py", "wall", rows)
 
 
