@@ -67,6 +67,21 @@ async def state(store: Store, key: int) -> str:
     return (await store.read(lambda c: submissions.find(c, key))).state
 
 
+def test_places_in_the_queue_alone_and_in_lists(with_board: Play) -> None:
+    async def play(store: Store, folder: Folder) -> None:
+        who = await begin(store)
+        first, second, third = [await queue(store, who, sha) for sha in "abc"]
+        open_one = await announce(store, who)
+        for expected in ({first: 0, second: 1, third: 2}, {first: None, second: 0, third: 1}):
+            wanted = {**expected, open_one: None}
+            alone = {key: (await store.read(lambda c, k=key: submissions.find(c, k))).ahead for key in wanted}  # type: ignore[misc]
+            listed = {one.id: one.ahead for one in await store.read(submissions.listed)}
+            assert alone == listed == wanted
+            await store.write(lambda c: submissions.claim(c, TimeLimits(), 20))
+
+    with_board(play)
+
+
 def test_the_migrated_schema_is_the_declared_one(with_board: Play) -> None:
     def differences(connection: Connection) -> list[Any]:
         context = MigrationContext.configure(connection, opts={"compare_server_default": False})

@@ -90,23 +90,26 @@ def find(connection: Connection, key: int, team_id: int | None = None) -> Submis
     row = connection.execute(_all().where(submission.c.id == key)).mappings().first()
     if row is None or (team_id is not None and row["team_id"] != team_id):
         raise UnknownRecord(f"there is no submission {key} of yours")
-    found = _submission(row)
-    if found.state != "queued":
-        return found
-    ahead = select(func.count()).where((submission.c.state == "queued") & (submission.c.id < key))
-    return msgspec.structs.replace(found, ahead=connection.scalar(ahead))
+    return _submission(row, _queue(connection))
 
 
 def listed(
     connection: Connection, *, team_id: int | None = None, phase_id: int | None = None, limit: int = 1000
 ) -> list[Submission]:
-    """Submissions, newest first: of a team, of a phase, or all."""
+    """Submissions with their places in the queue, newest first: of a team, of a phase, or all."""
     wanted = _all().order_by(submission.c.id.desc()).limit(limit)
     if team_id is not None:
         wanted = wanted.where(submission.c.team_id == team_id)
     if phase_id is not None:
         wanted = wanted.where(submission.c.phase_id == phase_id)
-    return [_submission(row) for row in connection.execute(wanted).mappings()]
+    queue = _queue(connection)
+    return [_submission(row, queue) for row in connection.execute(wanted).mappings()]
+
+
+def _queue(connection: Connection) -> dict[int, int]:
+    """How many are to be scored before each queued submission."""
+    waiting = select(submission.c.id).where(submission.c.state == "queued").order_by(submission.c.id)
+    return {key: place for place, key in enumerate(connection.scalars(waiting))}
 
 
 def changes(connection: Connection, key: int) -> list[Change]:
@@ -125,9 +128,9 @@ def _all() -> Select[tuple[object, ...]]:
     )
 
 
-def _submission(row: RowMapping) -> Submission:
+def _submission(row: RowMapping, queue: dict[int, int]) -> Submission:
     values = {name: row[name] for name in Submission.__struct_fields__ if name in row}
-    return Submission(**values, numbers=msgspec.json.decode(row["scores_json"]))
+    return Submission(**values, numbers=msgspec.json.decode(row["scores_json"]), ahead=queue.get(row["id"]))
 
 
 def counted(connection: Connection, team_id: int, phase_id: int, now: int) -> tuple[int, int]:

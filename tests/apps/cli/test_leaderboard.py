@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from amidst.apps.cli.root import run as type_command
+from amidst.leaderboard.client import Client
 
 Run = Callable[..., Any]
 
@@ -152,6 +153,11 @@ def test_withdrawing(run: Run, served: Served, organiser: Path, tmp_path: Path) 
     url, file = served.url, tmp_path / "one.json"
     link = run("invite", url, "W", "--token-file", organiser).out.strip()
     assert run("enter", link, "--name", "Wim").code == 0
+    token = json.loads((tmp_path / ".config" / "amidst" / "leaderboard-token").read_text())[url]
+    announced = {"phase": "all", "file_name": "later.json", "bytes": 9}
+    later = Client(url, token).ask("POST", "/api/submissions", announced)["id"]
+    assert re.search(r"received, for \d+ s", run("status", url).out)
+    assert run("withdraw", url, later).code == 0
     file.write_text('[{"image_id": 139, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.5}]')
     key = run("submit", url, file, "--phase", "all", "--json").json["id"]
     taken = run("withdraw", url, key)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from amidst.apps.cli.console import new_app, print_json, print_table, say
+from amidst.apps.cli.console import duration, new_app, print_json, print_table, say
 from amidst.apps.cli.progress import step
 from amidst.errors import FindingError, UsageError
-from amidst.leaderboard.client import Client, origin
+from amidst.leaderboard.client import OPEN, Client, origin
 
 client_app = new_app()
 VARIABLE = "AMIDST_TOKEN"
@@ -153,9 +154,10 @@ def submit(
 
 
 def _where(found: dict[str, Any]) -> str:
-    """The state in words."""
-    if found["state"] == "queued" and found["ahead"] is not None:
-        return f"queued, {found['ahead']} before it"
+    """The state in words; how long it lasts, while it is not finished."""
+    if found["state"] in OPEN:
+        place = f", {found['ahead']} before it" if found["ahead"] is not None else ""
+        return f"{found['state']}{place}, for {duration(time.time() - found['state_since'] / 1e6)}"
     if found["state"] == "scored" and not found["numbers"]:
         return "scored; the organisers have not published the scores of this phase"
     return str(found["state"])
