@@ -69,8 +69,10 @@ def test_a_worker_goes_through_all_windows_and_round(with_store: Play) -> None:
     with_store(play)
 
 
-def test_a_lease_takes_six_statements(with_store: Play) -> None:
-    """Each is a journey to the server, and most of what a lease costs."""
+def test_a_lease_takes_seven_statements(with_store: Play) -> None:
+    """Each is a journey to the server, and most of what a lease costs: who asks, what is free, what the image
+    is asked about; ticket, unit, slot; the image.
+    """
 
     async def play(store: Store) -> None:
         worker, told = await begin(store, 3), list[str]()
@@ -84,7 +86,7 @@ def test_a_lease_takes_six_statements(with_store: Play) -> None:
         await store.write(watch)
         assert isinstance(await engine.lease(store, worker.id, "labelling", 0), Ticket)
         spoken = [one.split()[0] for one in told if one.split()[0] in ("SELECT", "INSERT", "UPDATE")]
-        assert spoken == ["SELECT", "SELECT", "INSERT", "UPDATE", "INSERT", "SELECT"]
+        assert spoken == ["SELECT", "SELECT", "SELECT", "INSERT", "UPDATE", "INSERT", "SELECT"]
         for _ in range(2):
             await engine.lease(store, worker.id, "labelling", 0)
         assert isinstance(await engine.lease(store, worker.id, "labelling", 0), NoWork)

@@ -94,10 +94,7 @@ def points(connection: Connection, cell_id: int) -> tuple[PointRow, ...]:
 
 def every_point(connection: Connection, cell_id: int) -> list[PointRow]:
     """All crosses of a cell, also those that do not count now: coverage outlasts voiding."""
-    rows = connection.execute(
-        select(point.c.id, point.c.x, point.c.y).where(point.c.cell_id == cell_id).order_by(point.c.id)
-    )
-    return [PointRow(*row) for row in rows]
+    return [PointRow(*row) for row in connection.execute(_EVERY_POINT, {"cell": cell_id})]
 
 
 def cover(connection: Connection, campaign: Campaign, masks: dict[int, Rle], crosses: list[PointRow]) -> None:
@@ -172,6 +169,7 @@ _POINTS = (
     .where(point.c.cell_id == _CELL, answer.c.voided_by.is_(None))
     .order_by(point.c.id)
 )
+_EVERY_POINT = select(point.c.id, point.c.x, point.c.y).where(point.c.cell_id == _CELL).order_by(point.c.id)
 _REGIONS = (
     select(crowd_region.c.id, crowd_region.c.state)
     .where(crowd_region.c.cell_id == _CELL)

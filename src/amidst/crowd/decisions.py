@@ -6,11 +6,23 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    ScalarSelect,
+    Text,
+    bindparam,
+    case,
+    cast,
+    insert,
+    literal,
+    select,
+)
 
 from amidst.crowd.bodies import Wire
 from amidst.crowd.rules import Inputs, Outcome, Rule
-from amidst.crowd.schema import decision
+from amidst.crowd.schema import decision, unit
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _LAST = (
@@ -57,6 +69,27 @@ def last_outcome(connection: Connection, rule: Rule, subject: str) -> str | None
     """The outcome that holds, as JSON; None where nothing has been decided."""
     found: str | None = connection.execute(_LAST, {"name": rule.name, "about": subject}).scalar()
     return found
+
+
+def last_said(rule: Rule, subject: ColumnElement[str]) -> ScalarSelect[str]:
+    """The same as a part of a statement about many subjects; null where nothing has been decided."""
+    own = (decision.c.rule == rule.name) & (decision.c.subject == subject)
+    last = select(decision.c.outcome_json).where(own).order_by(decision.c.id.desc()).limit(1)
+    return last.correlate_except(decision).scalar_subquery()
+
+
+def about(kind: str, *keys: ColumnElement[int]) -> ColumnElement[str]:
+    """The subject kind/key or kind/key/key, as a part of a statement."""
+    subject: ColumnElement[str] = literal(kind)
+    for key in keys:
+        subject = subject.concat("/").concat(cast(key, Text))
+    return subject
+
+
+def about_unit(kind: str) -> ColumnElement[str]:
+    """What a decision on a unit is about: what it refers to, and of labelling its question."""
+    asked = about(kind, unit.c.ref_id, unit.c.question)
+    return case((unit.c.question > 0, asked), else_=about(kind, unit.c.ref_id))
 
 
 def encoded(value: Inputs | Outcome) -> str:

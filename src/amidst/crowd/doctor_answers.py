@@ -37,6 +37,7 @@ CHUNK = 1000  # answers in memory
 ANY_LENGTH = CaptionConfig(min_words=0, max_words=10_000)  # the limits may have changed since
 
 Rows = Counter[tuple[Any, ...]]
+NOTHING: Rows = Counter()
 Units = defaultdict[int, set[int]]  # of each answer the units that it holds, or held, a place of
 
 # What is compared of each row that follows from an answer.
@@ -72,7 +73,7 @@ def _chunk(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Fault]:
     held = select(slot.c.answer_id, slot.c.unit_id).where(slot.c.answer_id.between(first, last))
     for answer_id, unit_id in connection.execute(held):
         units[answer_id].add(unit_id)
-    made = {table: _made(connection, table, first, last) for table in MADE}
+    made = _made(connection, first, last)
     drawn = _drawn(connection, first, last)
     for row in rows:
         subject = f"answer/{row.id}"
@@ -84,8 +85,9 @@ def _chunk(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Fault]:
         except (AnswerError, msgspec.DecodeError, KeyError, IndexError) as error:
             yield Fault(rule="answer-body", subject=subject, problem=f"cannot be read: {error}")
             continue
-        for table, found in made.items():
-            if found.get(row.id, Counter()) != said.get(table, Counter()):
+        found = made.get(row.id, {})
+        for table in said.keys() | found.keys():
+            if found.get(table, NOTHING) != said.get(table, NOTHING):
                 yield Fault(
                     rule="answer-rows",
                     subject=subject,
@@ -99,13 +101,15 @@ def _chunk(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Fault]:
             )
 
 
-def _made(connection: Connection, table: Table, first: int, last: int) -> dict[int, Rows]:
-    found: defaultdict[int, Rows] = defaultdict(Counter)
-    columns = [table.c[name] for name in MADE[table]]
-    for row in connection.execute(
-        select(table.c.answer_id, *columns).where(table.c.answer_id.between(first, last))
-    ):
-        found[row[0]][tuple(row[1:])] += 1
+def _made(connection: Connection, first: int, last: int) -> dict[int, dict[Table, Rows]]:
+    """Of each answer the rows of each table that were made of it."""
+    found: defaultdict[int, dict[Table, Rows]] = defaultdict(dict)
+    for table, names in MADE.items():
+        columns = [table.c[name] for name in names]
+        for answer_id, *values in connection.execute(
+            select(table.c.answer_id, *columns).where(table.c.answer_id.between(first, last))
+        ):
+            found[answer_id].setdefault(table, Counter())[tuple(values)] += 1
     return found
 
 

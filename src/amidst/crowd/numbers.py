@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, exists, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, literal, or_, select, update
 
 from amidst.crowd import ballot, image_filter, labelling, spotting, units, verdicts
 from amidst.crowd.campaigns import encode_config
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.config_check import check_config
 from amidst.crowd.context import Campaign, read_campaign
+from amidst.crowd.decisions import about_unit, last_said
 from amidst.crowd.rules import CATEGORIES_CHOSEN, CATEGORIES_PRESENT, POINTS_UNITED, Rule
 from amidst.crowd.schema import campaign as campaign_table
-from amidst.crowd.schema import decision, image, unit
+from amidst.crowd.schema import image, unit
 from amidst.crowd.schema_chain import crowd_region, mask_vote, segmentation
 
 Subject = tuple[str, str, int]  # stage, ref_kind and ref_id of a unit
@@ -94,13 +95,8 @@ def _subjects(connection: Connection, wanted: ColumnElement[bool]) -> list[Subje
 
 def _unfinished(rule: Rule, kind: str) -> ColumnElement[bool]:
     """Whether the last decision on a unit's subject says that answers are lacking, or there is none."""
-    about = literal(f"{kind}/").concat(cast(unit.c.ref_id, Text))
-    asked = literal("/").concat(cast(unit.c.question, Text))
-    about = case((unit.c.question > 0, about.concat(asked)), else_=about)
-    own = (decision.c.rule == rule.name) & (decision.c.subject == about)
-    last = select(decision.c.outcome_json).where(own).order_by(decision.c.id.desc()).limit(1)
-    said = last.correlate(unit).scalar_subquery()
-    return said.is_(None) | said.contains('"complete":false')
+    said = last_said(rule, about_unit(kind))
+    return or_(said.is_(None), said.contains('"complete":false'))
 
 
 def _ask(connection: Connection, wanted: ColumnElement[bool], needed: ColumnElement[int]) -> None:

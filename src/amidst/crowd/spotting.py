@@ -92,14 +92,7 @@ def settle(connection: Connection, campaign: Campaign, cell_id: int, now: int) -
 
 def gather(connection: Connection, campaign: Campaign, cell_id: int) -> SpottingInputs:
     """Of each answer that counts the number of points, and whether there were more."""
-    bodies = connection.execute(
-        select(answer.c.body_json)
-        .join(slot, slot.c.answer_id == answer.c.id)
-        .join(unit, unit.c.id == slot.c.unit_id)
-        .where(unit.c.ref_kind == "cell", unit.c.ref_id == cell_id, unit.c.stage == "spotting")
-        .where(slot.c.state == "submitted", text(LIVE_SLOT))  # the latter for its index
-        .order_by(answer.c.id)
-    )
+    bodies = connection.execute(_BODIES, {"cell": cell_id})
     said = [msgspec.json.decode(row[0], type=SpottingBody) for row in bodies]
     config = campaign.config.spotting
     return SpottingInputs(
@@ -140,5 +133,13 @@ _CELL = (
     .join(image, image.c.id == cell.c.image_id)
     .join(category, category.c.id == cell.c.category_id)
     .where(cell.c.id == bindparam("cell"))
+)
+_BODIES = (
+    select(answer.c.body_json)
+    .join(slot, slot.c.answer_id == answer.c.id)
+    .join(unit, unit.c.id == slot.c.unit_id)
+    .where(unit.c.ref_kind == "cell", unit.c.ref_id == bindparam("cell"), unit.c.stage == "spotting")
+    .where(slot.c.state == "submitted", text(LIVE_SLOT))  # the latter for its index
+    .order_by(answer.c.id)
 )
 WORK = StageWork(offer, task, judge, accept)

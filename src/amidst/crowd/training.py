@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from amidst.coco import masks
 from amidst.coco.records import Rle
@@ -127,13 +127,7 @@ def settle(connection: Connection, campaign: Campaign, worker_id: int, category_
 
 def gather(connection: Connection, campaign: Campaign, worker_id: int, category_id: int) -> GateInputs:
     """The attempts that count."""
-    rows = connection.execute(
-        select(training_attempt.c.passed, training_attempt.c.created_at)
-        .join(answer, answer.c.id == training_attempt.c.answer_id)
-        .where(training_attempt.c.worker_id == worker_id, training_attempt.c.category_id == category_id)
-        .where(answer.c.voided_by.is_(None))
-        .order_by(training_attempt.c.id)
-    )
+    rows = connection.execute(_ATTEMPTS, {"worker": worker_id, "category": category_id})
     config = campaign.config.segmentation
     return GateInputs(
         attempts=tuple((row[0], row[1]) for row in rows),
@@ -203,4 +197,14 @@ def not_asked_for(turn: Turn) -> NoWork:
     return NoWork(reason="stage_off" if turn.worker.active else "not_active")
 
 
+_ATTEMPTS = (
+    select(training_attempt.c.passed, training_attempt.c.created_at)
+    .join(answer, answer.c.id == training_attempt.c.answer_id)
+    .where(
+        training_attempt.c.worker_id == bindparam("worker"),
+        training_attempt.c.category_id == bindparam("category"),
+    )
+    .where(answer.c.voided_by.is_(None))
+    .order_by(training_attempt.c.id)
+)
 WORK = StageWork(not_asked_for, task, judge, accept)
