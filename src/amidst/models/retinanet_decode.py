@@ -24,7 +24,7 @@ from amidst.models.config import DecodeConfig
 from amidst.models.structures import DenseOutputs, Detections
 from amidst.ops.coding import decode
 
-BLOCK = 1024
+BLOCK = 256
 
 
 @torch.no_grad()
@@ -44,14 +44,18 @@ def _decode_image(
             outputs.class_logits, outputs.box_codes, outputs.anchors_xyxy, strict=True
         )
     ]
-    boxes, scores, classes = (torch.cat(parts) for parts in zip(*candidates, strict=True))
-    return merge(Detections(boxes, scores, classes), size_hw, config)
+    # All levels at once: on so few numbers a step costs the same for one level as for all.
+    codes, anchors, values, classes = (torch.cat(parts) for parts in zip(*candidates, strict=True))
+    boxes = decode(codes.float(), anchors, clamp=config.boxes.clamp)
+    return merge(Detections(boxes, values.sigmoid(), classes), size_hw, config)
 
 
 def _candidates(
     logits: Tensor, codes: Tensor, anchors: Tensor, config: DecodeConfig
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits (n, K), codes (n, 4), anchors (n, 4) of one level -> boxes (M, 4), scores (M,), classes (M,)."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Logits (n, K), codes (n, 4), anchors (n, 4) of one level -> the M best pairs: codes (M, 4), anchors
+    (M, 4), logits (M,), classes (M,).
+    """
     num_classes = logits.shape[1]
     flat = logits.flatten()  # (n*K,), class fastest
     chosen = _above(flat, logit(config.score_threshold))
@@ -60,8 +64,7 @@ def _candidates(
         values, best = values.topk(config.candidates_per_level)
         chosen = chosen[best]
     anchor = chosen // num_classes
-    boxes = decode(codes[anchor].float(), anchors[anchor], clamp=config.boxes.clamp)
-    return boxes, values.sigmoid(), chosen % num_classes
+    return codes[anchor], anchors[anchor], values, chosen % num_classes
 
 
 def _above(values: Tensor, threshold: float) -> Tensor:
