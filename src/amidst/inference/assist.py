@@ -12,7 +12,7 @@ N proposals of the scene, Q queries; points are (x, y) and boxes (x1, y1, x2, y2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from amidst.coco.records import Rle
 from amidst.errors import UsageError
 from amidst.inference.predict import resize_rule
 from amidst.inference.propose import propose_pixels
+from amidst.inference.propose_settings import ProposalSettings, adjusted, is_adjustable
 from amidst.models.config import MaskConfig
 from amidst.models.structures import MaskProposals
 from amidst.models.weights import ModelInfo
@@ -44,7 +45,8 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Scene:
-    """An image that has been looked at. `proposals` are in its pixels."""
+    """An image that has been looked at. `proposals` are in its pixels, their logits in float16: a scene of
+    2,000 masks of 160 x 160 is 100 MB, and a server keeps some of them."""
 
     size_hw: tuple[int, int]
     proposals: MaskProposals
@@ -83,14 +85,32 @@ class Scene:
 def open_scene(
     model: nn.Module, info: ModelInfo, image: npt.NDArray[np.uint8], *, proposals: int = PROPOSALS
 ) -> Scene:
-    """Look at an image uint8 (H, W, 3) once. Raises UsageError for a model that proposes no masks."""
+    """Look at an RGB image uint8 (H, W, 3) once, for at most this number of proposals, of an exported model
+    for as many as it gives.
+
+    Raises UsageError for another kind of array and for a model that proposes no masks.
+    """
     if not isinstance(info.config, MaskConfig):
-        raise UsageError("this model proposes no masks")
+        raise UsageError("this model proposes no masks; DeepMask, SharpMask and FPN masks do")
+    _check_image(image)
+    threshold = info.config.decode.mask_threshold
+    if is_adjustable(model):
+        model, info = adjusted(model, info, ProposalSettings(number=proposals))
     size_hw = (int(image.shape[0]), int(image.shape[1]))
     found = propose_pixels(model, info, image, resize_rule(info), proposals)
-    return Scene(
-        size_hw, found.windows, found.rles, masks.boxes(found.rles), info.config.decode.mask_threshold
-    )
+    windows = replace(found.windows, logits=found.windows.logits.half())
+    return Scene(size_hw, windows, found.rles, masks.boxes(found.rles), threshold)
+
+
+def _check_image(image: object) -> None:
+    if not isinstance(image, np.ndarray):
+        raise UsageError(f"image: expected an array uint8 (H, W, 3), found {type(image).__name__}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        shape = "x".join(map(str, image.shape)) or "no shape"
+        raise UsageError(
+            f"image: expected RGB pixels uint8 (H, W, 3), found {image.dtype} {shape}; "
+            "amidst.coco.images.read_image reads a photograph so"
+        )
 
 
 def masks_at(
@@ -117,9 +137,9 @@ def _probability_at(proposals: MaskProposals, x: float, y: float) -> Tensor:
     place = (at - windows[:, :2]) / (windows[:, 2:] - windows[:, :2]).clamp(min=1e-6) * 2 - 1  # (N, 2)
     sampled = F.grid_sample(
         proposals.logits[:, None],
-        place[:, None, None],
+        place[:, None, None].to(proposals.logits.dtype),
         mode="bilinear",
         padding_mode="border",
         align_corners=False,
     )[:, 0, 0, 0]
-    return sampled.sigmoid() * (place.abs() <= 1).all(dim=1)
+    return sampled.float().sigmoid() * (place.abs() <= 1).all(dim=1)

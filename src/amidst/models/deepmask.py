@@ -48,7 +48,6 @@ class DeepMask(nn.Module):
         super().__init__()
         self.config = config
         self.sizes = geometry(config)
-        self.scales = scales(config)
         self.backbone = build_backbone(config.backbone, self.sizes.halvings, config.padding)
         channels = self.backbone.out_channels[-1]
         self.reduce = nn.Conv2d(channels, self.sizes.features, 1)
@@ -135,6 +134,11 @@ class DeepMask(nn.Module):
                 found = self.scale_masks(scale, patches.row[chunk], patches.column[chunk])
                 logits[chunk] = found.float()
         return logits
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """The factors by which an image is scaled, ascending."""
+        return scales(self.config)
 
     @property
     def mask_side(self) -> int:

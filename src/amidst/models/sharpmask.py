@@ -34,7 +34,6 @@ class SharpMask(DeepMask):
 
     def __init__(self, config: SharpMaskConfig) -> None:
         super().__init__(config)
-        self.sharp = config.masks == "sharp"
         channels = (self.backbone.stem_channels, *self.backbone.out_channels)
         self.refine = refinement(config.refine, self.sizes, channels[::-1])
         for name, parameter in self.named_parameters():
@@ -64,6 +63,11 @@ class SharpMask(DeepMask):
     def skips(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """C1..C_P (1, C, h, w) -> the skips of all patches of an image (k, h, w), coarsest first."""
         return tuple(skip[0] for skip in self.refine.skips(maps[::-1])) if self.sharp else ()
+
+    @property
+    def sharp(self) -> bool:
+        """Whether the masks are refined."""
+        return isinstance(self.config, SharpMaskConfig) and self.config.masks == "sharp"
 
     @property
     def mask_side(self) -> int:

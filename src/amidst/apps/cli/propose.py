@@ -24,8 +24,9 @@ from amidst.coco import masks
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.records import Rle
 from amidst.coco.results import Results
-from amidst.errors import ImageError
+from amidst.errors import ImageError, UsageError
 from amidst.inference.propose import Proposed, propose_images, to_results
+from amidst.inference.propose_settings import ProposalSettings, adjusted
 from amidst.models.weights import ModelInfo
 
 app = new_app()
@@ -40,6 +41,42 @@ Words = Annotated[
         show_default=False,
     ),
 ]
+Number = Annotated[
+    int | None,
+    typer.Option(
+        "-n",
+        "--number",
+        help="Most proposals of an image, best first; may be more than the model was trained for, of an "
+        "exported one only fewer. Default: as the model says, mostly 1,000.",
+        min=1,
+        show_default=False,
+    ),
+]
+Zoom = Annotated[
+    int | None,
+    typer.Option(
+        help="Finer scales to look at besides, for small objects (DeepMask and SharpMask): 1 takes about "
+        "twice, 2 four times as long. Default: as the model says, mostly 0.",
+        min=0,
+        max=2,
+        show_default=False,
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        help="Probability above which a pixel is on the object, between 0 and 1: lower gives larger masks. "
+        "Default: as the model says, mostly 0.2 (FPN masks: 0.5).",
+        show_default=False,
+    ),
+]
+Coarse = Annotated[
+    bool,
+    typer.Option("--coarse", help="SharpMask: the masks of the DeepMask within, not refined; faster."),
+]
+Runtime = Annotated[
+    str, typer.Option(help="What runs an exported model (.onnx): auto, onnxruntime or openvino.")
+]
 SHOWN_ROWS = 50  # images in the table
 
 
@@ -53,7 +90,10 @@ def propose(
     images: Annotated[
         Path | None, typer.Option(help="Folder of the images of --ann.", show_default=False)
     ] = None,
-    number: Annotated[int, typer.Option("-n", "--number", help="Most proposals of an image.", min=1)] = 1000,
+    number: Number = None,
+    zoom: Zoom = None,
+    threshold: Threshold = None,
+    coarse: Coarse = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Write the proposals here, as COCO results.", show_default=False),
@@ -68,9 +108,7 @@ def propose(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     workers: Annotated[int, typer.Option(help="Threads that read images.", min=0)] = 2,
-    runtime: Annotated[
-        str, typer.Option(help="What runs an exported model (.onnx): auto, onnxruntime or openvino.")
-    ] = "auto",
+    runtime: Runtime = "auto",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per image and line.")
     ] = False,
@@ -85,11 +123,14 @@ def propose(
       amidst propose runs/fpn_masks photo.jpg --draw out/
 
       amidst propose runs/fpn_masks --ann val.json --images images/ -o proposals.json
+
+      amidst propose runs/sharpmask photos/ -n 2000 --zoom 1 -o proposals.json
     """
     model_name, paths = split_words(words or [], None, with_dataset=ann is not None)
     check_output(output)
     inputs = read_inputs(paths, ann, images)
-    model, info = open_model(model_name, choose_device(device), runtime)
+    settings = ProposalSettings(number, _probability(threshold), zoom, coarse)
+    model, info = adjusted(*open_model(model_name, choose_device(device), runtime), settings)
     results, broken = _propose(_Work(model, info, inputs, number, workers), draw, as_json)
     if output is not None:
         inputs.write(results, output)
@@ -110,8 +151,15 @@ class _Work:
     model: nn.Module
     info: ModelInfo
     inputs: Inputs
-    number: int
+    number: int | None
     workers: int
+
+
+def _probability(threshold: float | None) -> float | None:
+    """Raises UsageError for what cannot be one."""
+    if threshold is not None and not 0 < threshold < 1:
+        raise UsageError(f"--threshold {threshold:g}: expected a probability between 0 and 1")
+    return threshold
 
 
 def _propose(work: _Work, draw: Path | None, as_json: bool) -> tuple[Results, list[Path]]:
