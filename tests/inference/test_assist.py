@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -8,12 +10,21 @@ from torch import nn
 from amidst.coco import masks
 from amidst.errors import UsageError
 from amidst.inference.assist import masks_at, open_scene
-from amidst.models.config import BackboneConfig, FPNMasksConfig
+from amidst.models.build import build_model
+from amidst.models.config import BackboneConfig, FPNConfig, FPNMasksConfig, RetinaNetConfig
+from amidst.models.config_fpn_masks import FPNMasksDecodeConfig
+from amidst.models.norms import prepare_for_inference
 from amidst.models.structures import MaskProposals
 from amidst.models.weights import ModelInfo
 from amidst.ops.images import ImageBatch
 
 CONFIG = FPNMasksConfig(backbone=BackboneConfig(name="tiny"))
+SMALL = FPNMasksConfig(
+    backbone=BackboneConfig(name="tiny", norm="group", freeze_at=0),
+    fpn=FPNConfig(channels=16, min_level=2, max_level=6, extra_from="pool"),
+    hidden=16,
+    decode=FPNMasksDecodeConfig(num_proposals=10, mask_threshold=0.1),
+)
 INFO = ModelInfo(CONFIG, (), {"resize": {"short": 50, "long": 100}})
 IMAGE = np.zeros((100, 200, 3), np.uint8)
 
@@ -62,6 +73,41 @@ def test_a_click_gives_the_masks_that_hold_it(x: float, y: float, boxes: list[tu
         mask = masks.decode([suggestion.rle])[0]
         assert mask.shape == (100, 200)
         assert mask[int(y), int(x)] == 1
+
+
+@pytest.mark.parametrize("asked", [3, 2000])
+def test_a_scene_has_as_many_proposals_as_are_asked_for(asked: int) -> None:
+    torch.manual_seed(0)
+    model = prepare_for_inference(build_model(SMALL))
+    info = ModelInfo(SMALL, (), {"resize": {"short": 192, "long": 192}})
+    scene = open_scene(model, info, np.zeros((192, 192, 3), np.uint8), proposals=asked)
+    assert SMALL.decode.num_proposals < len(scene.rles) if asked == 2000 else len(scene.rles) <= asked
+    assert len(scene.rles) <= asked
+    assert model.config == SMALL
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (np.zeros((5, 7, 3)), "found float64 5x7x3"),
+        (np.zeros((5, 7), np.uint8), "found uint8 5x7"),
+        (np.zeros((5, 7, 4), np.uint8), "found uint8 5x7x4"),
+        (np.zeros((0, 7, 3), np.uint8), "found uint8 0x7x3"),
+        (np.zeros((3, 5, 7), np.uint8), "found uint8 3x5x7"),
+        (np.uint8(3), "found uint8"),
+        (torch.zeros(5, 7, 3, dtype=torch.uint8), "found Tensor"),
+        ("photo.jpg", "found str"),
+    ],
+)
+def test_another_kind_of_image_is_refused(image: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=f"expected .*uint8 .H, W, 3.*{said}"):
+        open_scene(oracle(), INFO, image)
+
+
+def test_a_detector_has_no_scene() -> None:
+    info = ModelInfo(RetinaNetConfig(), ())
+    with pytest.raises(UsageError, match="proposes no masks"):
+        open_scene(oracle(), info, IMAGE)
 
 
 def test_a_box_gives_the_mask_of_its_size() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from amidst.coco.dataset import CocoDataset
 from amidst.coco.records import Annotation, Category
 from amidst.coco.records import Image as ImageRecord
 from amidst.coco.results import Results
+from amidst.config import override
 from amidst.models.build import build_model
 from amidst.models.config import BackboneConfig, FPNConfig, FPNMasksConfig
-from amidst.models.weights import ModelInfo, save_model
+from amidst.models.weights import ModelInfo, load_model, save_model
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,17 @@ def mask_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     categories = ({"id": AGNOSTIC.id, "name": AGNOSTIC.name, "supercategory": ""},)
     info = ModelInfo(config, categories, {"resize": {"short": 64, "long": 96}})
     save_model(path, build_model(config).state_dict(), info)
+    return path
+
+
+@pytest.fixture(scope="module")
+def few(mask_model: Path) -> Path:
+    """The same network, trained to give ten proposals."""
+    model, info = load_model(mask_model)
+    path = mask_model.with_name("few.safetensors")
+    save_model(
+        path, model.state_dict(), replace(info, config=override(info.config, ["decode.num_proposals=10"]))
+    )
     return path
 
 
@@ -76,6 +89,37 @@ def test_photographs_give_masks_inside_them(amidst: Any, mask_model: Path, pictu
         str(pictures / "b.png"),
     }
     assert sorted(path.name for path in (pictures.parent / "drawn").iterdir()) == ["a.jpg", "b.jpg"]
+
+
+def test_more_proposals_than_the_model_was_trained_for(amidst: Any, few: Path, pictures: Path) -> None:
+    photo = pictures / "a.png"
+    (usual,) = amidst("propose", few, photo, "--json").lines
+    (more,) = amidst("propose", few, photo, "-n", 60, "--json").lines
+    assert len(usual["proposals"]) <= 10 < len(more["proposals"]) <= 60
+
+
+def test_a_lower_threshold_gives_larger_masks(amidst: Any, few: Path, pictures: Path) -> None:
+    photo = pictures / "a.png"
+    low, high = (
+        amidst("propose", few, photo, "--threshold", t, "-n", 30, "--json").lines[0]["proposals"]
+        for t in (0.01, 0.99)
+    )
+    assert sum(p["bbox"][2] for p in low) > sum(p["bbox"][2] for p in high)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--zoom", 1), "FPN masks look at one scale"),
+        (("--coarse",), "one kind of masks"),
+        (("--threshold", 1), "between 0 and 1"),
+        (("--zoom", 3), "--zoom"),
+    ],
+)
+def test_what_cannot_be_set(amidst: Any, few: Path, pictures: Path, option: Any, said: str) -> None:
+    typed = amidst("propose", few, pictures, *option)
+    assert typed.code == 2
+    assert said in typed.err
 
 
 def test_json_lists_an_image_a_line(amidst: Any, mask_model: Path, pictures: Path) -> None:
