@@ -77,6 +77,7 @@ Coarse = Annotated[
 Runtime = Annotated[
     str, typer.Option(help="What runs an exported model (.onnx): auto, onnxruntime or openvino.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per image and line.")]
 SHOWN_ROWS = 50  # images in the table
 
 
@@ -109,9 +110,7 @@ def propose(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     workers: Annotated[int, typer.Option(help="Threads that read images.", min=0)] = 2,
     runtime: Runtime = "auto",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per image and line.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Propose masks of objects, of whatever category, with scores.
 
