@@ -270,13 +270,25 @@ def _answering(reply: bytes, elsewhere: str = "") -> Iterator[str]:
         thread.join()
 
 
-def test_a_benchmark_is_made_whole_or_not_at_all(run: Run, truth: Path, tmp_path: Path) -> None:
-    made = run("init", "board", "--ann", truth, "--name", "x", "--phase", "dev:0.5", "--phase", "final:0.5")
+def test_a_benchmark_is_made_whole_or_not_at_all(
+    run: Run, truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = run("init", "board", "--ann", truth, "--name", "x", "--json")
     assert made.code == 0
     assert "scores for organisers alone" in made.err
+    assert [(one["name"], one["config"]["visibility"]) for one in made.json] == [
+        ("dev", "all"),
+        ("final", "nobody"),
+    ]
     assert run("init", "board", "--ann", truth, "--name", "again").code == 2
     assert (tmp_path / "board" / "benchmark.db").exists()
     for words in (("--phase", "a:0.5"), ("--phase", "a"), ("--set", "tie=none"), ("--set", "uploads.x=1")):
         assert run("init", "other", "--ann", truth, "--name", "x", *words).code == 2
         assert not (tmp_path / "other").exists() or list((tmp_path / "other").iterdir()) == []
     assert "no token for" in run("status", "http://127.0.0.1:9").err
+    apart = run("score", "board")
+    assert (apart.code, "scorers apart from the server need PostgreSQL" in apart.err) == (2, True)
+    monkeypatch.setenv("AMIDST_DATABASE_URL", "mysql://x")
+    for words in (("phases", "board"), ("export", "board"), ("score", "board"), ("link", "board")):
+        found = run(*words, *(("--public-url", "http://x") if words[0] == "link" else ()))
+        assert (found.code, "expected a file or postgresql://" in found.err) == (2, True)
