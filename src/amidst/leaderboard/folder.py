@@ -73,6 +73,16 @@ class Folder:
             file.flush()
             os.fsync(file.fileno())
 
+    def set_later_uploads_aside(self, last: int) -> int:
+        """Moves uploads with numbers above `last` to `uploads.before`; how many."""
+        later = [path for path in self.uploads.iterdir() if path.name.isdecimal() and int(path.name) > last]
+        if later:
+            aside = self.root / f"{self.uploads.name}.before"
+            aside.mkdir(mode=0o700, exist_ok=True)
+            for path in later:
+                path.replace(aside / path.name)
+        return len(later)
+
     def remove_work(self, work: Path) -> None:
         """Removes what a scorer left."""
         shutil.rmtree(work, ignore_errors=True)
