@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from amidst.crowd.results import Conflict, NoWork, Receipt, Ticket
 from amidst.crowd.schema import answer, unit
 from amidst.crowd.store import open_store
 
+STEPS = int(os.environ.get("AMIDST_STEPS", "320"))  # in all; 10000 takes minutes
+PLAY = 40  # steps from one empty campaign
 IMAGES, WORKERS, NEEDED, LENGTH = 3, 4, 2, 100
 BODY: dict[str, Any] = {"panels": [{"super": "all", "present": False}]}
 CONFIG = CampaignConfig(
@@ -159,5 +162,7 @@ class Tickets(RuleBasedStateMachine):
         assert sorted(row[0] for row in stored) == sorted(found["id"] for found in self.of("submitted"))
 
 
-Tickets.TestCase.settings = settings(max_examples=8, stateful_step_count=40, deadline=None)
+Tickets.TestCase.settings = settings(
+    max_examples=max(1, STEPS // PLAY), stateful_step_count=PLAY, deadline=None
+)
 TestTickets = Tickets.TestCase
