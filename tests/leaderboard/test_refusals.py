@@ -30,7 +30,7 @@ def rules(path: Path) -> set[str]:
                 given.append(node.args[NAMED_LAST[name]])
             if name == "Refusal" and len(node.args) == 3:
                 given.append(node.args[2])
-            found |= {one.value for one in given if isinstance(one, ast.Constant)}
+            found |= {str(one.value) for one in given if isinstance(one, ast.Constant)}
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("rule", "rules"):
             parts = [one.value for one in ast.walk(node.value) if isinstance(one, ast.Constant)]
             found |= {str(one) for one in parts if RULE.fullmatch(str(one)) and "-" in str(one)}

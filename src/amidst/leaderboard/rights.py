@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, false, func, select
@@ -25,10 +26,11 @@ def check_folder(folder: Folder, phases: Sequence[Phase]) -> None:
     Raises UsageError.
     """
     try:
-        files = [*(folder.truth(phase.id) for phase in phases), *folder.uploads.iterdir()]
-        for path in files:
-            with path.open("rb") as file:
-                file.read(1)
+        for phase in phases:
+            _read(folder.truth(phase.id))
+        for path in folder.uploads.iterdir():
+            with suppress(FileNotFoundError):  # the server removes what has failed meanwhile
+                _read(path)
         for place in (folder.uploads, folder.work):
             with tempfile.TemporaryFile(dir=place):
                 pass
@@ -38,6 +40,11 @@ def check_folder(folder: Folder, phases: Sequence[Phase]) -> None:
             f"scorers of this user cannot work here: {place}: {error.strerror}; the rights that they need "
             "stand in docs/leaderboard.md under 'Scorers as another user'"
         ) from None
+
+
+def _read(path: Path) -> None:
+    with path.open("rb") as file:
+        file.read(1)
 
 
 def check_database(connection: Connection) -> None:
