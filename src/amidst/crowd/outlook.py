@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, func, select, true
 
 from amidst.crowd.bodies import Wire
 from amidst.crowd.config import STAGES, CampaignConfig
@@ -40,6 +40,7 @@ OF_THESIS = (
     "segmentation",
     "training",
 )  # it gives their seconds; the others' are ours
+AT_A_TIME = 1 / 6  # ours: share of the categories that have work to draw at a time, of simulated campaigns
 CELLS, MASKS, REGIONS, VOTES = 3.5, 2.2, 0.05, 3.5  # of an image, of a cell (7.7 / 3.5), of a mask
 
 
@@ -73,8 +74,9 @@ class Counts:
 
     images_open: kept ones whose labelling goes on, and candidates that will probably be kept. cells_open:
     not closed. early_cells, early_masks: already there of the images and cells that are not finished.
-    drawers: active workers who need gates. categories: active ones. gates_open: passed by drawers of active
-    categories. attempts: at training, by drawers.
+    masks_by_experts: of all that are drawn; nobody votes on them. masks_judged: by votes. drawers: active
+    workers who need gates; those who have tried, once `LEAST` attempts are made. categories: active ones.
+    gates_open: passed by drawers of active categories. attempts: at training, by drawers.
     """
 
     waiting: dict[str, int]
@@ -90,6 +92,7 @@ class Counts:
     cells_done: int
     masks_of_done: int
     early_masks: int
+    masks_by_experts: int
     regions_of_done: int
     masks_judged: int
     drawers: int
@@ -113,15 +116,17 @@ def project(counts: Counts, config: CampaignConfig) -> Outlook:
     cells = max(0.0, per_image * images - counts.early_cells)
     open_cells = counts.cells_open + cells
     masks = max(0.0, per_cell * open_cells - counts.early_masks)
-    votes = per_mask * masks
+    drawn = counts.masks_of_done + counts.early_masks
+    # experts draw the first masks, of which known items are made: their share falls
+    by_workers = (drawn + LEAST - counts.masks_by_experts) / (drawn + LEAST)
     later = {
         "labelling": float(config.labelling.workers * counts.candidates),
         "captions": float(config.captions.workers * counts.candidates),
         "spotting": config.spotting.workers * cells,
         "segmentation": masks - counts.waiting.get("segmentation", 0),
         "crowd_regions": regions * open_cells - counts.waiting.get("crowd_regions", 0),
-        "verification": votes,
-        "training": _training(counts, config, masks),
+        "verification": per_mask * by_workers * masks,
+        "training": _training(counts, config, by_workers * masks),
     }
     stages = tuple(_stage(stage, counts, max(0, ceil(later.get(stage, 0.0)))) for stage in config.stages)
     hours = sum(one.hours for one in stages)
@@ -135,17 +140,30 @@ def project(counts: Counts, config: CampaignConfig) -> Outlook:
 
 
 def _training(counts: Counts, config: CampaignConfig, masks: float) -> float:
-    """Attempts to come. A drawer opens a gate to draw a mask behind it: no more gates than are shut, and no
-    more than masks to draw. As long as nobody has come, as many people as label an image.
+    """Attempts to come. masks: to be drawn by people who need gates. As long as nobody has come, as many are
+    expected as label an image.
     """
     rules = config.segmentation
-    if not rules.require_training:
-        return 0.0
     drawers = counts.drawers or config.labelling.workers
-    shut = max(0, drawers * counts.categories - counts.gates_open)
+    if not rules.require_training or not counts.categories:
+        return 0.0
     prior = (rules.training_passes + rules.training_tries) / 2
     tries, _ = _ratio(counts.attempts, counts.gates_open, prior)
-    return tries * min(float(shut), masks)
+    drawn = counts.masks_of_done + counts.early_masks - counts.masks_by_experts
+    before = gates_needed(drawn / drawers, counts.categories)
+    after = gates_needed((drawn + masks) / drawers, counts.categories)
+    return tries * drawers * (after - before)
+
+
+def gates_needed(masks: float, categories: int) -> float:
+    """Gates that each of some people opens who draw so many masks each, among so many categories.
+
+    Nobody trains who finds work behind an open gate. If m categories have work at a time, somebody with open
+    gates for a share q of all finds none with probability (1 - q)^m, and opens one: categories dq = (1 - q)^m
+    dmasks. The more work there is at once, the fewer gates it takes. m: `AT_A_TIME` of all, at least 2.
+    """
+    power = max(2.0, AT_A_TIME * categories) - 1
+    return float(categories * (1 - (1 + power * masks / categories) ** (-1 / power)))
 
 
 def _ratio(part: int, whole: int, otherwise: float) -> tuple[float, bool]:
@@ -193,9 +211,8 @@ def read_counts(connection: Connection) -> Counts:
         select(func.count(), func.sum(case((closed, 1), else_=0))).select_from(cell).where(live)
     ).one()
     masks_closed, masks_open = _drawn(connection, segmentation, closed)
-    judged = connection.scalar(
-        select(func.count()).where(segmentation.c.state.in_(("accepted", "discarded")))
-    )
+    decided = segmentation.c.state.in_(("accepted", "discarded"))
+    judged = connection.scalar(select(func.count()).where(decided, segmentation.c.by_expert.is_(False)))
     return Counts(
         waiting=waiting,
         done=done,
@@ -210,6 +227,7 @@ def read_counts(connection: Connection) -> Counts:
         cells_done=int(cells[1] or 0),
         masks_of_done=masks_closed,
         early_masks=masks_open,
+        masks_by_experts=sum(_drawn(connection, segmentation, closed, segmentation.c.by_expert)),
         regions_of_done=_drawn(connection, crowd_region, closed)[0],
         masks_judged=judged or 0,
         **_gates(connection),
@@ -227,18 +245,20 @@ def _gates(connection: Connection) -> dict[str, int]:
         .where(drawers, active, qualification.c.state == "passed")
     )
     tried = (
-        select(func.count())
+        select(func.count(), func.count(training_attempt.c.worker_id.distinct()))
         .select_from(training_attempt)
         .join(worker, worker.c.id == training_attempt.c.worker_id)
         .where(drawers)
     )
+    attempts, people = connection.execute(tried).one()
+    if attempts < LEAST:
+        people = connection.scalar(select(func.count()).select_from(worker).where(drawers)) or 0
     queries = {
-        "drawers": select(func.count()).select_from(worker).where(drawers),
         "categories": select(func.count()).select_from(category).where(active),
         "gates_open": passed,
-        "attempts": tried,
     }
-    return {name: connection.scalar(query) or 0 for name, query in queries.items()}
+    found = {name: connection.scalar(query) or 0 for name, query in queries.items()}
+    return {**found, "attempts": attempts, "drawers": people}
 
 
 def _places(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
@@ -254,12 +274,13 @@ def _places(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
     return waiting, done
 
 
-def _drawn(connection: Connection, table: Any, closed: Any) -> tuple[int, int]:
+def _drawn(connection: Connection, table: Any, closed: Any, wanted: Any = None) -> tuple[int, int]:
     """Masks or regions that were drawn in closed cells, and in the others; those of void answers left out."""
     query = (
         select(func.count(), func.sum(case((closed, 1), else_=0)))
         .select_from(table.join(cell, cell.c.id == table.c.cell_id))
         .where(table.c.state != "withdrawn", cell.c.state != "withdrawn")
+        .where(true() if wanted is None else wanted)
     )
     row = connection.execute(query).one()
     return int(row[1] or 0), row[0] - int(row[1] or 0)
