@@ -95,12 +95,14 @@ def end(accounts: Accounts, connection: Connection, token: str) -> None:
 
 
 def end_all(accounts: Accounts, connection: Connection, account: int, but: str = "") -> None:
-    """Sign an account out everywhere, except in the session of the token `but`."""
+    """Sign an account out everywhere, except in the session of the token `but`; links back in end too."""
     table = accounts.tables.session
     others = (table.c.worker_id == account) & table.c.ended_at.is_(None)
     if but:
         others &= table.c.token_hash != hash_token(but)
     connection.execute(table.update().where(others).values(ended_at=accounts.clock()))
+    links = accounts.tables.invitation
+    connection.execute(links.update().where(links.c.worker_id == account).values(uses_left=0))
 
 
 # --- passwords

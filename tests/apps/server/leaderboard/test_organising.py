@@ -31,6 +31,19 @@ def test_from_a_program_into_a_browser(site: Any) -> None:
     assert site.call("", "POST", "/api/link")[0] == 401
 
 
+def test_signing_somebody_out_ends_their_links_too(site: Any) -> None:
+    site.member("una", "U")
+    una = site.call("una", "GET", "/api/auth/me")[1]["account"]
+    links = [site.call("una", "POST", "/api/link"), site.call("max", "POST", f"/api/accounts/{una}/link")]
+    assert site.call("max", "POST", f"/api/accounts/{una}/sign-out")[0] == 200
+    assert site.call("una", "GET", "/api/auth/me")[0] == 401
+    for _, made in links:
+        body = {"token": made["token"], "bearer": True}
+        assert site.call("", "POST", "/api/auth/enter", body)[0] == 403
+    site.enter("una", site.call("max", "POST", f"/api/accounts/{una}/link")[1]["token"])
+    assert site.call("una", "GET", "/api/submissions")[1]["team"] == "U"
+
+
 def test_an_owner_invites_co_organisers_and_takes_the_invitation_back(site: Any) -> None:
     status, made = site.call("owner", "POST", "/api/invitations", {"role": "manager", "note": "Mo"})
     assert status == 201
