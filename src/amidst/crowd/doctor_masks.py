@@ -12,12 +12,12 @@ from sqlalchemy import Connection, select
 from amidst.coco import masks
 from amidst.coco.records import Rle
 from amidst.crowd.bodies import Part
-from amidst.crowd.cells import every_point
+from amidst.crowd.cell_rule import PointRow
 from amidst.crowd.context import read_campaign
 from amidst.crowd.faults import Fault
 from amidst.crowd.outlines import covered, rasterise
 from amidst.crowd.schema import image
-from amidst.crowd.schema_chain import cell, coverage, crowd_region, segmentation
+from amidst.crowd.schema_chain import cell, coverage, crowd_region, point, segmentation
 from amidst.errors import DataError
 
 CELLS = 1000  # in memory
@@ -55,7 +55,13 @@ def _masks(connection: Connection, after: int, last: int, tolerance: float) -> I
         .where(here)
     ):
         covers[row[0]].add(row[1])
-    points = {cell_id: every_point(connection, cell_id) for cell_id in sorted({row.cell_id for row in rows})}
+    points: defaultdict[int, list[PointRow]] = defaultdict(list)
+    for cell_id, *cross in connection.execute(
+        select(point.c.cell_id, point.c.id, point.c.x, point.c.y)
+        .where(point.c.cell_id > after, point.c.cell_id <= last)
+        .order_by(point.c.id)
+    ):
+        points[cell_id].append(PointRow(*cross))
     for row in rows:
         mask = Rle((row.height, row.width), row.rle)
         try:
@@ -93,7 +99,10 @@ def _drawn_so(parts_json: str, mask: Rle) -> bool:
     except msgspec.DecodeError:
         return False
     solid = any(not part.hole for part in parts)
-    return solid and masks.counts(rasterise(parts, mask.size)) == masks.counts(mask)
+    if not solid:
+        return False
+    drawn = rasterise(parts, mask.size)
+    return drawn == mask or masks.counts(drawn) == masks.counts(mask)  # text is unfolded where it differs
 
 
 def _region(connection: Connection, region_id: int, cell_id: int, rle: str, area: int) -> Iterator[Fault]:

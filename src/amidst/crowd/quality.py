@@ -253,9 +253,9 @@ def _votes_for(asked: Ints, pairs: Ints, votes: npt.NDArray[np.intp]) -> Ints:
 
 
 class RejectionLine(Config, frozen=True):
-    """Below which precision and recall of a worker, against all other workers, all of his labelling is
-    rejected: a line through two points of that plane; the side of (1, 1) is kept. The thesis shows it only
-    as a drawing (Fig. 2.4 b).
+    """A line through two points of precision and recall against all other workers. Who lies below it is
+    proposed for voiding with all his labelling; the side of (1, 1) is kept. The thesis shows it only as a
+    drawing (Fig. 2.4 b).
     """
 
     first_precision: float = 0.5  # ours: with the next three, precision below one half whatever the recall
