@@ -69,8 +69,11 @@ def test_object_storage_is_a_folder(bucket: str, tmp_path: Path) -> None:
     assert place.fetch("b/one.jpg", tmp_path).read_bytes() == b"1"
     with pytest.raises(FileNotFoundError):
         place.fetch("c.jpg", tmp_path)
-    with pytest.raises(UsageError, match="no image there"):
-        Place(f"{bucket}/2025", tries=1).pictures()
+    for absent in (f"{bucket}/2025", "s3://no-such-bucket/2025"):
+        with pytest.raises(UsageError, match=f"{absent}: no image there"):
+            Place(absent, tries=1).pictures()
+    with pytest.raises(StorageError, match="s3://no-such-bucket/2025: nothing can be written there"):
+        Place("s3://no-such-bucket/2025", tries=1).write("a.png", b"")
 
 
 @pytest.mark.filterwarnings("ignore")  # of the service's client

@@ -63,7 +63,10 @@ class Place:
     def _listing(self) -> dict[str, dict[str, Any]]:
         fs, root = self._open()
         fs.invalidate_cache()
-        found = self._patiently(lambda: fs.find(root, detail=True))
+        try:
+            found = self._patiently(lambda: fs.find(root, detail=True))
+        except FileNotFoundError:  # such as a bucket that does not exist
+            return {}
         return {str(path).removeprefix(root).lstrip("/"): about for path, about in found.items()}
 
     def _pictures(self, listing: Iterable[str]) -> list[str]:
@@ -97,7 +100,10 @@ class Place:
             write_atomically(Path(self.address) / name, data)
             return
         fs, root = self._open()  # an object appears when it is whole
-        self._patiently(lambda: fs.pipe_file(f"{root}/{name}", data))
+        try:
+            self._patiently(lambda: fs.pipe_file(f"{root}/{name}", data))
+        except FileNotFoundError as error:
+            raise StorageError(f"{self.address}: nothing can be written there ({error})") from None
 
     def names(self) -> set[str]:
         """Names of the files directly in it; none where it does not exist."""
@@ -139,7 +145,7 @@ class Place:
 
 
 class StorageError(FindingError):
-    """Storage did not answer, several times."""
+    """Storage did not answer, several times, or there is none of that name."""
 
 
 def place_of(word: str | Path) -> Place:
