@@ -104,7 +104,8 @@ class Runner:
         except StoreUnavailable:
             return False
         except Exception as error:
-            log.exception("a scorer goes on after an error")
+            told = log.error if isinstance(error, OSError) else log.exception
+            told("a scorer goes on after an error: %s", error)
             if claimed is not None:
                 await self._undone(claimed[0], error)
             return False

@@ -149,6 +149,26 @@ def test_the_way_back_in(run: Run, served: Served, organiser: Path, tmp_path: Pa
     assert (denied.code, "for organisers, not for participants" in denied.err) == (1, True)
 
 
+def test_settings_of_a_phase(run: Run, served: Served, organiser: Path) -> None:
+    url, token = served.url, ("--token-file", organiser)
+    shown = run("phase", url, "all")
+    assert (shown.code, "206 images" in shown.out, "never" in shown.out) == (0, True, True)
+    words = ("--closes", "2090-01-02T03:04", "--freeze", "2090-01-02T03:04+01:00", "--description", "Boxes.")
+    config = run("phase", url, "all", *words, *token, "--json").json["config"]
+    assert (config["closes_at"], config["frozen_at"]) == (3787009440_000000, 3787005840_000000)
+    assert (config["description"], config["per_day"], config["visibility"]) == ("Boxes.", 5, "all")
+    assert "2090-01-02T03:04" in run("phase", url, "all", *token).out
+    words = ("--closes", "never", "--freeze", "never", "--description", "")
+    assert run("phase", url, "all", *words, *token, "--json").json["config"]["closes_at"] is None
+    for wrong in (("none",), ("all", "--opens", "soon"), ("all", "--per-day", "0")):
+        assert run("phase", url, *wrong, *token).code == 2
+    assert run("phase", url, "all", "--closes", "1969-01-01", *token).code == 1
+    link = run("invite", url, "P", *token).out.strip()
+    assert run("enter", link, "--name", "Pia").code == 0
+    assert run("phase", url, "all").code == 0
+    assert run("phase", url, "all", "--total", "9").code == 1
+
+
 def test_withdrawing(run: Run, served: Served, organiser: Path, tmp_path: Path) -> None:
     url, file = served.url, tmp_path / "one.json"
     link = run("invite", url, "W", "--token-file", organiser).out.strip()

@@ -15,6 +15,7 @@ from amidst.apps.cli.leaderboard_client import client_app
 from amidst.apps.cli.leaderboard_database import database_app
 from amidst.apps.cli.leaderboard_export import export_app
 from amidst.apps.cli.leaderboard_link import link_app
+from amidst.apps.cli.leaderboard_phase import phase_app
 from amidst.apps.cli.leaderboard_place import (
     DatabaseUrl,
     Place,
@@ -35,7 +36,7 @@ from amidst.leaderboard.config import BenchmarkConfig
 from amidst.leaderboard.runner import Runner
 
 app = new_app("Run an evaluation server with hidden annotations, or submit to one.")
-for part in (client_app, link_app, export_app, database_app):
+for part in (client_app, link_app, phase_app, export_app, database_app):
     app.registered_commands += part.registered_commands
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the benchmark.")]

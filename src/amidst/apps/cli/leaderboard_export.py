@@ -81,7 +81,7 @@ def phases(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all settings.")] = False,
     database_url: DatabaseUrl = "",
 ) -> None:
-    """List the phases of a benchmark; works while it is served. They are changed on the page /organise.
+    """List the phases of a benchmark; works while it is served. `phase` and the page /organise change them.
 
     **Example**
 
