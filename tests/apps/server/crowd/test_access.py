@@ -29,7 +29,7 @@ def routes_of(site: Any) -> list[Route]:
 
 def filled(path: str, number: int = UNKNOWN) -> str:
     """A path with its parameters filled in."""
-    for name in ("account", "link", "ticket", "worker", "void", "gold", "assignment", "late"):
+    for name in ("account", "link", "ticket", "worker", "void", "gold", "assignment", "late", "category"):
         path = path.replace("{" + name + "}", str(number))
     return path.replace("{variant}", "256").replace("{name}", "none.js")
 

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from amidst.apps.server.access import Gate
 from amidst.apps.server.accounts import Accounts, AccountsConfig
 from amidst.apps.server.crowd.assistance import Assistance, AssistRoutes
+from amidst.apps.server.crowd.categories import CategoryRoutes
 from amidst.apps.server.crowd.golds import GoldRoutes
 from amidst.apps.server.crowd.management import ManagementRoutes
 from amidst.apps.server.crowd.orders import OrderRoutes
@@ -114,6 +115,7 @@ def create_app(
         AccountRoutes(gate).router(),
         assistance.router(),
         ManagementRoutes(store, gate, settings, workers.roster).router(),
+        CategoryRoutes(store, gate).router(),
         GoldRoutes(store, gate, pictures).router(),
         OverviewRoutes(store, gate, settings).router(),
         workers.router(),

@@ -1,6 +1,7 @@
-// The campaign's configuration as a form, made from what the server says of its fields.
+// The campaign's configuration as a form, made from what the server says of its fields; its categories.
 
 import { ask } from "./api.js";
+import { categories } from "./manage_categories.js";
 import { notice, section } from "./manage_parts.js";
 import { element } from "./page.js";
 
@@ -25,7 +26,7 @@ export async function settings(root) {
       said.refuse(error);
     }
   });
-  root.append(element("p", { class: "hint" }, "Numbers of the thesis stand without a mark; “ours” marks what it does not give. A coloured edge marks what differs from the default."), form);
+  root.append(element("p", { class: "hint" }, "Numbers of the thesis stand without a mark; “ours” marks what it does not give. A coloured edge marks what differs from the default."), form, await categories());
 }
 
 /** @param {Group} group @param {any} config */

@@ -132,6 +132,31 @@ def test_settings_come_from_the_server_and_it_says_what_does_not_fit(manager: An
     assert manager.ask("/api/settings")["verification"]["good_votes"] == 4
 
 
+def test_a_category_is_added_retired_and_taken_up_again(manager: Any) -> None:
+    page = manager.manage("/settings")
+    page.fill("input[name='category']", "great auk")
+    page.fill("input[name='group']", "bird")
+    page.fill("input[name='definition']", "A large bird that cannot fly.")
+    page.click("button:text-is('Add category')")
+    page.wait_for_selector("td:text-is('great auk')")
+    assert "great auk is there" in text(page)
+    row = page.locator("tr:has(td:text-is('great auk'))")
+    row.locator("button:text-is('Retire')").click()
+    page.wait_for_selector(".badge:text-is('retired')")
+    state = {one["name"]: one["state"] for one in manager.ask("/api/categories/all")}
+    assert state.pop("great auk") == "retired"
+    assert set(state.values()) == {"active"}
+    page.locator("button:text-is('Take up again')").click()
+    page.wait_for_selector(".badge:text-is('retired')", state="detached")
+    page.fill("input[name='category']", "great auk")
+    page.fill("input[name='group']", "bird")
+    page.click("button:text-is('Add category')")
+    page.wait_for_selector("text='great auk' is taken")
+    manager.problems[:] = [one for one in manager.problems if "422" not in one]
+    actions = [one["action"] for one in manager.ask("/api/audit")]
+    assert {"category.add", "category.retire", "category.restore"} <= set(actions)
+
+
 def test_an_invitation_is_made_and_used(manager: Any, enter: Callable[..., Any]) -> None:
     page = manager.manage("/people")
     page.fill("input[name=note]", "for the test")
