@@ -80,3 +80,11 @@ def test_a_spreadsheet_sees_no_formula() -> None:
     text = to_csv(table([made(1, "A", 0.3, method='=HYPERLINK("x")')], CONFIG, PHASE))
     (row,) = csv.DictReader(io.StringIO(text))
     assert (row["method"], row["ap"]) == ('\'=HYPERLINK("x")', "0.3")
+
+
+def test_exact_numbers_stand_in_the_same_order() -> None:
+    sent = [made(1, "A", 0.50012), made(2, "B", 0.50049), made(3, "C", 0.1)]
+    for tie, ranks in (("earlier", [1, 2, 3]), ("shared", [1, 1, 3])):
+        rows = table(sent, BenchmarkConfig(tie=tie), PHASE, exact=True)  # type: ignore[arg-type]
+        assert [row.rank for row in rows] == ranks
+        assert [(row.team, row.numbers["ap"]) for row in rows] == [("A", 0.50012), ("B", 0.50049), ("C", 0.1)]
