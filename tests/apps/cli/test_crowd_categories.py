@@ -62,7 +62,7 @@ def test_a_finished_campaign_gets_a_further_category(
     capsys.readouterr()
     assert run(["crowd", "add", str(folder), "--categories", str(every), *known]) == 0
     said = capsys.readouterr().err
-    assert "1 categories and 0 candidates added" in said
+    assert " known masks, 1 categories added" in said
     assert "2 images whose labelling has begun are asked about the new categories alone" in said
     assert run(["crowd", "status", str(folder), "--json"]) == 0
     labelling = {one["stage"]: one for one in json.loads(capsys.readouterr().out)["stages"]}["labelling"]

@@ -213,7 +213,7 @@ def birds(tmp_path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("category", "size", "complaint"),
     [
-        ("wren", (64, 48), "no category 'wren'"),
+        ("wren", (64, 48), "that the campaign has not: 1 wren"),
         ("robin", (48, 64), "48 x 64 upright, 64 x 48 in"),
     ],
 )

@@ -18,6 +18,7 @@ from amidst.apps.cli import (
     crowd_late,
     crowd_link,
     crowd_quality,
+    crowd_settings,
     crowd_simulate,
 )
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
@@ -188,7 +189,7 @@ def status(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = 
     """How far a campaign is, stage by stage and worker by worker, and what is left; works while it is served.
 
     What is left is what waits now and what will follow from it, in hours by the times measured here, and in
-    money where the campaign knows what an hour costs: init --set hour_cost=15, or the page /manage/settings.
+    money where the campaign knows what an hour costs: amidst crowd settings DIR --set hour_cost=15.
 
     **Example**
 
@@ -213,6 +214,8 @@ def status(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = 
     say(f"left: {outlook.hours:,.1f} hours{cost}{guessed}")
     for one in lacking:
         warning_line(one.text)
+    if progress.state == "paused":
+        warning_line("paused, nobody gets work: amidst crowd settings DIR --go-on")
 
 
 @app.command()
@@ -271,6 +274,7 @@ def doctor(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = 
 
 
 app.command("add")(crowd_content.add)
+app.command("settings")(crowd_settings.settings)
 app.command("retire-category")(crowd_categories.retire_category)
 app.command("quality")(crowd_quality.quality)
 app.command("late")(crowd_late.late)

@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from amidst.apps.cli.console import say
+from amidst.apps.cli.crowd_audit import noted
 from amidst.apps.cli.crowd_campaigns import Place, now, opened, read_categories
 from amidst.crowd import engine
 from amidst.crowd.categories import CategoryRecord, NewCategory
@@ -70,10 +71,14 @@ def retire_category(
                 some = ", ".join(list(every)[:NAMED]) + (", ..." if len(every) > NAMED else "")
                 raise UsageError(f"there is no category {name!r}; there are: {some}")
             chosen = every[name]
+            images = 0
             if undo:
-                return chosen, await engine.restore_category(store, chosen.id, now())
-            await engine.retire_category(store, chosen.id, now())
-            return chosen, 0
+                images = await engine.restore_category(store, chosen.id, now())
+            else:
+                await engine.retire_category(store, chosen.id, now())
+            action = "category.restore" if undo else "category.retire"
+            await noted(store, action, f"category/{chosen.id}", {"name": name})
+            return chosen, images
 
     one, images = asyncio.run(work())
     if undo:

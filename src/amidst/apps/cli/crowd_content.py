@@ -14,6 +14,7 @@ import typer
 
 from amidst.apps.cli.collect import thesis_candidates
 from amidst.apps.cli.console import print_json, print_table, say
+from amidst.apps.cli.crowd_audit import noted
 from amidst.apps.cli.crowd_campaigns import Place, now, opened, take_in
 from amidst.apps.cli.crowd_categories import further_categories
 from amidst.apps.cli.crowd_known import KnownFile, KnownImages, read_known, take_known_in
@@ -88,10 +89,10 @@ def add(
         proposals = thesis_candidates() if candidates == "thesis" else list(read_proposals(candidates))
     state: Literal["candidate", "kept"] = "candidate" if image_filter else "kept"
     place = Place(folder, database_url)
-    added, again = asyncio.run(
+    numbers, again = asyncio.run(
         _add(place, (images, records), (known, known_images), categories, proposals, state)
     )
-    say(f"{added} and {len(proposals):,} candidates added")
+    say(", ".join(f"{number:,} {name}" for name, number in numbers.items() if number) + " added")
     if again:
         say(f"{again:,} images whose labelling has begun are asked about the new categories alone")
 
@@ -103,8 +104,8 @@ async def _add(
     categories: Path | None,
     proposals: Sequence[Proposal],
     state: Literal["candidate", "kept"],
-) -> tuple[str, int]:
-    """What was added, and how many images are asked again. Everything is read before anything is written.
+) -> tuple[dict[str, int], int]:
+    """What was added, by its name, and how many images are asked again. All is read before any is written.
     photographs: folder and records; known: file and folder.
     """
     alone = photographs[0] is None and known[0] is None and not proposals
@@ -121,7 +122,10 @@ async def _add(
         masks = await engine.add_known(store, vouched, now())
         await engine.add_candidates(store, proposals, now())
         await engine.add_images(store, taken, now(), state=state)
-        return f"{len(taken):,} images, {masks:,} known masks, {len(new):,} categories", again
+        for one in new:
+            await noted(store, "category.add", f"category/{one.id}", {"name": one.name})
+        added = {"images": len(taken), "known masks": masks, "categories": len(new)}
+        return {**added, "candidates": len(proposals)}, again
 
 
 def votes(

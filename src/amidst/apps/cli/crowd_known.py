@@ -25,6 +25,7 @@ from amidst.crowd.golds import NewKnown
 from amidst.errors import DataError, UsageError
 
 MAX_WARNINGS = 20
+NAMED = 10  # categories of one warning
 
 KnownFile = Annotated[
     Path | None,
@@ -90,8 +91,11 @@ def read_known(
             small += 1
             continue
         found.setdefault(one.image_id, []).append((category_id, mask))
-    for name, number in strange.most_common(MAX_WARNINGS):
-        warning_line(f"{path}: {number:,} masks left out: the campaign has no category {name!r}")
+    if strange:
+        some = ", ".join(f"{number:,} {name}" for name, number in strange.most_common(NAMED))
+        rest = f" and {len(strange) - NAMED:,} more kinds" if len(strange) > NAMED else ""
+        kinds = f"of categories that the campaign has not: {some}{rest}"
+        warning_line(f"{path}: {strange.total():,} masks left out, {kinds}")
     if small:
         warning_line(f"{path}: {small:,} masks left out: smaller than {min_area} pixels")
     if not found:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 
 from amidst.apps.cli import crowd_campaigns
 from amidst.apps.cli.console import print_json, print_table, say
+from amidst.apps.cli.crowd_audit import noted
 from amidst.apps.cli.crowd_campaigns import Place, opened
-from amidst.apps.server.crowd.app import ServerConfig, make_accounts
 from amidst.crowd import engine
 from amidst.crowd.late import LateAnswer
-from amidst.crowd.store import Store
 
 
 def late(
@@ -61,13 +60,9 @@ def late(
 async def _used(place: Place, late_id: int) -> int:
     async with opened(place) as store:
         receipt = await engine.use_late(store, late_id, crowd_campaigns.now())
-        await _noted(store, late_id, {"answer": receipt.answer_id, "repeated": receipt.replayed})
+        details = {"answer": receipt.answer_id, "repeated": receipt.replayed}
+        await noted(store, "late.use", str(late_id), details)
         return receipt.answer_id
-
-
-async def _noted(store: Store, late_id: int, details: dict[str, Any]) -> None:
-    accounts = make_accounts(crowd_campaigns.now, ServerConfig().accounts)
-    await store.write(lambda c: accounts.note(c, None, "late.use", str(late_id), details))
 
 
 def _fate(one: LateAnswer) -> str:
