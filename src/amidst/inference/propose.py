@@ -34,6 +34,7 @@ from amidst.models.config import MaskConfig
 from amidst.models.structures import MaskProposals
 from amidst.models.weights import ModelInfo
 from amidst.ops.images import make_batch
+from amidst.ops.nms import nms
 from amidst.training.config import ResizeConfig
 
 
@@ -54,12 +55,14 @@ def propose_images(
     sources: Iterable[str | Path | Source],
     *,
     limit: int | None = None,
+    nms_iou: float | None = None,
     resize: ResizeConfig | None = None,
     workers: int = 2,
     on_error: OnError | None = None,
 ) -> Iterator[Proposed]:
     """Mask proposals for `sources` in their order, at most `limit` an image; a mask has at least one pixel.
 
+    Of these, with `nms_iou`, those whose tight box overlaps no better one's by more (the thesis keeps all).
     `resize` defaults to the rule the model was trained with. An image that cannot be read is passed to
     `on_error` and left out; without `on_error` its ImageError is raised. Raises UsageError for a model that
     proposes no masks and OutOfMemory where the device cannot hold an image.
@@ -74,7 +77,7 @@ def propose_images(
     try:
         for item in read_ahead(listed, read, workers=workers, ahead=1 + 2 * workers):
             if isinstance(item, Prepared):
-                yield _propose(model, info, item, limit)
+                yield _propose(model, info, item, limit, nms_iou)
             elif on_error is None:
                 raise item.error
             else:
@@ -145,11 +148,17 @@ def propose_pixels(
     return _masks(model, info, prepare_pixels(Source(Path()), image, rule, device), limit)
 
 
-def _propose(model: nn.Module, info: ModelInfo, item: Prepared, limit: int | None) -> Proposed:
+def _propose(
+    model: nn.Module, info: ModelInfo, item: Prepared, limit: int | None, nms_iou: float | None
+) -> Proposed:
     found = _masks(model, info, item, limit)
-    scores = found.windows.scores.to(torch.float64).numpy()
-    boxes = masks.boxes(found.rles)
-    return Proposed(item.source.path, item.size_hw, scores, found.rles, boxes, item.source.image_id)
+    scores, rles, boxes = found.windows.scores, found.rles, masks.boxes(found.rles)
+    if nms_iou is not None:
+        corners = np.concatenate((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), axis=1)
+        kept = nms(torch.from_numpy(corners), scores, nms_iou)
+        scores, rles, boxes = scores[kept], tuple(rles[n] for n in kept.tolist()), boxes[kept.numpy()]
+    in_double = scores.to(torch.float64).numpy()
+    return Proposed(item.source.path, item.size_hw, in_double, rles, boxes, item.source.image_id)
 
 
 def _masks(model: nn.Module, info: ModelInfo, item: Prepared, limit: int | None) -> Masks:

@@ -98,6 +98,23 @@ def test_more_proposals_than_the_model_was_trained_for(amidst: Any, few: Path, p
     assert len(usual["proposals"]) <= 10 < len(more["proposals"]) <= 60
 
 
+def test_nms_leaves_one_mask_of_a_box(amidst: Any, mask_model: Path, pictures: Path) -> None:
+    photo = pictures / "a.png"
+    (every,) = amidst("propose", mask_model, photo, "-n", 200, "--json").lines
+    (kept,) = amidst("propose", mask_model, photo, "-n", 200, "--nms", 0.5, "--json").lines
+    boxes = np.array([p["bbox"] for p in kept["proposals"]])
+    assert 0 < len(boxes) < len(every["proposals"])
+    assert every["proposals"][0] == kept["proposals"][0]
+    scores = [p["score"] for p in kept["proposals"]]
+    assert scores == sorted(scores, reverse=True)
+    x, y, w, h = boxes.T
+    across = np.minimum.outer(x + w, x + w) - np.maximum.outer(x, x)
+    down = np.minimum.outer(y + h, y + h) - np.maximum.outer(y, y)
+    both = across.clip(0) * down.clip(0)
+    iou = both / (np.add.outer(w * h, w * h) - both)
+    assert iou[~np.eye(len(boxes), dtype=bool)].max(initial=0) <= 0.5
+
+
 def test_a_lower_threshold_gives_larger_masks(amidst: Any, few: Path, pictures: Path) -> None:
     photo = pictures / "a.png"
     low, high = (

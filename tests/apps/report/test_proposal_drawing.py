@@ -37,6 +37,15 @@ def test_the_best_masks_alone_are_drawn() -> None:
     assert hue(drawn, 70, 40).any()
 
 
+def test_one_mask_of_an_object_is_drawn() -> None:
+    rles = rectangles((2, 20, 20, 50), (2, 20, 22, 50), (2, 20, 21, 50), (60, 20, 78, 50))
+    drawn = draw_best(GREY, rles, np.array([0.9, 0.8, 0.7, 0.1]), shown=2)
+    assert hue(drawn, 10, 40).any()
+    assert hue(drawn, 70, 40).any()  # the second drawn, though fourth by score
+    alone = draw_best(GREY, rles[:3], np.array([0.9, 0.8, 0.7]), shown=3)
+    assert np.array_equal(alone, draw_best(GREY, rles[:1], np.array([0.9])))
+
+
 def test_best_matches_by_hand() -> None:
     truth = rectangles((0, 0, 10, 10), (20, 20, 40, 40))
     rles = rectangles((0, 0, 10, 5), (0, 0, 10, 8), (50, 50, 60, 60))

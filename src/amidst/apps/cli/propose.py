@@ -41,6 +41,7 @@ Words = Annotated[
         show_default=False,
     ),
 ]
+Images = Annotated[Path | None, typer.Option(help="Folder of the images of --ann.", show_default=False)]
 Number = Annotated[
     int | None,
     typer.Option(
@@ -55,7 +56,7 @@ Number = Annotated[
 Zoom = Annotated[
     int | None,
     typer.Option(
-        help="Finer scales to look at besides, for small objects (DeepMask and SharpMask): 1 takes about "
+        help="Finer scales to look at besides, for small objects (DeepMask and SharpMask): 1 takes up to "
         "twice, 2 four times as long. Default: as the model says, mostly 0.",
         min=0,
         max=2,
@@ -78,6 +79,16 @@ Runtime = Annotated[
     str, typer.Option(help="What runs an exported model (.onnx): auto, onnxruntime or openvino.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per image and line.")]
+Nms = Annotated[
+    float | None,
+    typer.Option(
+        help="Leave out, of the -n best, masks whose box overlaps a better one's by more than this, such as "
+        "0.7. Default: keep all, as the thesis does and recall wants.",
+        min=0,
+        max=1,
+        show_default=False,
+    ),
+]
 SHOWN_ROWS = 50  # images in the table
 
 
@@ -88,13 +99,12 @@ def propose(
         Path | None,
         typer.Option(help="Propose on the images of this COCO file instead of PATHs.", show_default=False),
     ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of the images of --ann.", show_default=False)
-    ] = None,
+    images: Images = None,
     number: Number = None,
     zoom: Zoom = None,
     threshold: Threshold = None,
     coarse: Coarse = False,
+    nms: Nms = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Write the proposals here, as COCO results.", show_default=False),
@@ -130,7 +140,7 @@ def propose(
     inputs = read_inputs(paths, ann, images)
     settings = ProposalSettings(number, _probability(threshold), zoom, coarse)
     model, info = adjusted(*open_model(model_name, choose_device(device), runtime), settings)
-    results, broken = _propose(_Work(model, info, inputs, number, workers), draw, as_json)
+    results, broken = _propose(_Work(model, info, inputs, number, nms, workers), draw, as_json)
     if output is not None:
         inputs.write(results, output)
         say(f"{len(results)} proposals written to {output}")
@@ -151,6 +161,7 @@ class _Work:
     info: ModelInfo
     inputs: Inputs
     number: int | None
+    nms_iou: float | None
     workers: int
 
 
@@ -181,6 +192,7 @@ def _propose(work: _Work, draw: Path | None, as_json: bool) -> tuple[Results, li
             work.info,
             work.inputs.sources,
             limit=work.number,
+            nms_iou=work.nms_iou,
             workers=work.workers,
             on_error=failing,
         )

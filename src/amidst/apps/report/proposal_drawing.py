@@ -2,7 +2,8 @@
 
     with truth      for each object the proposal that overlaps it most; objects that none overlaps by more
                     than half are missed: their own outline, in red
-    without         the masks of highest score, most certain on top, each in a colour of its own
+    without         the masks of highest score, most certain on top, each in a colour of its own; of several
+                    that overlap by more than half, which are of one object, the best
 
 Masks are run-length masks of the size of the picture; N proposals, G objects.
 """
@@ -21,13 +22,15 @@ from amidst.coco.records import Rle
 from amidst.evaluation.proposals import MISSED_IOU
 
 SHOWN = 12  # masks of a picture without truth
+LOOKED_AT = 200  # best masks, among which those of different objects are found
 
 
 def draw_best(
     image: Pixels, rles: Sequence[Rle], scores: NDArray[np.floating], *, shown: int = SHOWN
 ) -> Pixels:
-    """The image with the `shown` masks of highest score."""
-    order = np.argsort(-np.asarray(scores, np.float64), kind="stable")[:shown].tolist()
+    """The image with the `shown` masks of highest score that overlap no better one by more than half."""
+    order = np.argsort(-np.asarray(scores, np.float64), kind="stable")[:LOOKED_AT].tolist()
+    order = [order[n] for n in _different([rles[n] for n in order])[:shown]]
     chosen = [rles[n] for n in order]
     marks = _marks(chosen, [f"{scores[n]:.2f}" for n in order], image.shape[:2])
     return draw(image, marks)
@@ -54,6 +57,16 @@ def best_matches(truth: Sequence[Rle], rles: Sequence[Rle]) -> tuple[NDArray[np.
     iou = masks.iou(rles, truth)  # (N, G)
     best: NDArray[np.int64] = iou.argmax(axis=0)
     return best, iou[best, np.arange(len(truth))]
+
+
+def _different(rles: Sequence[Rle]) -> list[int]:
+    """Places of masks that overlap none before them in the list, and kept, by more than half."""
+    overlap = masks.iou(rles, rles)  # (N, N)
+    kept: list[int] = []
+    for n in range(len(rles)):
+        if not (overlap[n, kept] > MISSED_IOU).any():
+            kept.append(n)
+    return kept
 
 
 def _marks(rles: Sequence[Rle], captions: Sequence[str], size_hw: Sequence[int]) -> list[Mark]:
