@@ -8,11 +8,16 @@ The photographs of coco_mini, under as many names as are asked for. Each run is 
 start to exit; `parts_s` is the time between the first and the last finished part, so without the start of
 processes and networks. A worker computes on one core; on a machine of two cores, two workers share them with
 Ray's own processes.
+
+What a machine gives to two processes may be less than twice what it gives to one (cores that are threads of
+one, memory that is shared). `ceiling` is this ratio for bare workers without any engine, before the runs and
+after them.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -20,9 +25,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from timing import Row, show, write
 
+from amidst.apps.cluster.detecting import Detecting
+from amidst.apps.cluster.places import place_of
+from amidst.models.weights import load_model, resolve_model
+
+BARE_SECONDS = 15.0
 RESULTS = Path(__file__).parent / "results" / "ray_predict.json"
 
 
@@ -59,6 +70,38 @@ def run(model: str, photographs: Path, output: Path, engine: str, workers: int) 
     }
 
 
+def bare(model: str, photographs: Path, start: Any, rates: Any) -> None:
+    """Pictures a second of one worker, in the process that calls; it begins when all have opened theirs."""
+    place = place_of(photographs)
+    file = resolve_model(model)
+    _, info = load_model(file)
+    worker = Detecting(file, place, tuple(range(1, info.config.num_classes + 1))).open()
+    items = place.items()[:512]
+    list(worker.rows(items[:4]))
+    start.wait()
+    begin, done = time.perf_counter(), 0
+    while time.perf_counter() - begin < BARE_SECONDS:
+        done += len(list(worker.rows([items[(done + n) % len(items)] for n in range(4)])))
+    rates.put(done / (time.perf_counter() - begin))
+
+
+def ceiling(model: str, photographs: Path) -> float:
+    """What two bare workers do at a time, over twice what one does."""
+    context = multiprocessing.get_context("spawn")
+    found = []
+    for workers in (1, 2):
+        start, rates = context.Barrier(workers), context.Queue()
+        processes = [
+            context.Process(target=bare, args=(model, photographs, start, rates)) for _ in range(workers)
+        ]
+        for process in processes:
+            process.start()
+        found.append(sum(rates.get() for _ in processes))
+        for process in processes:
+            process.join()
+    return round(found[1] / found[0] / 2, 3)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -74,17 +117,27 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         link_photographs(arguments.data / "coco_mini", folder / "photographs", arguments.images)
+        ceilings = [ceiling(arguments.model, folder / "photographs")]
         for workers in (1, 2):
             output = folder / f"found{workers}"
             rows.append(run(arguments.model, folder / "photographs", output, arguments.engine, workers))
             show(rows[-1:])
+        ceilings.append(ceiling(arguments.model, folder / "photographs"))
         same = all(
             (folder / "found2" / part.name).read_bytes() == part.read_bytes()
             for part in (folder / "found1").glob("part-*")
         )
         shutil.rmtree(folder / "photographs")
     one, two = (float(str(row["images_per_s"])) for row in rows)
-    rows.append({"two_workers_over_twice_one": round(two / one / 2, 3), "parts_are_the_same_bytes": same})
+    parts_one, parts_two = (float(str(row["images_per_s_of_parts"])) for row in rows)
+    rows.append(
+        {
+            "two_workers_over_twice_one": round(two / one / 2, 3),
+            "the_same_without_the_start": round(parts_two / parts_one / 2, 3),
+            "ceiling": ceilings,
+            "parts_are_the_same_bytes": same,
+        }
+    )
     show(rows[-1:])
     write(arguments.output, "python benchmarks/ray_predict.py", "wall", rows)
 

@@ -188,6 +188,13 @@ def test_device_and_batch_reach_the_job(
     assert [(job.device, job.batch_size) for job in jobs] == [("cpu", 3), ("cuda", 3)]
 
 
+@pytest.mark.parametrize(
+    ("pictures", "expected"), [(0, 32), (4096, 32), (10_000, 78), (32_768, 256), (10**6, 256)]
+)
+def test_large_jobs_have_large_parts(pictures: int, expected: int) -> None:
+    assert predict_many.part_size(pictures) == expected
+
+
 @pytest.mark.parametrize("engine", ["local", "ray"])
 def test_an_unusable_model_is_one_line(amidst: Any, photos: Path, tmp_path: Path, engine: str) -> None:
     whole = resolve_model("person").read_bytes()

@@ -84,8 +84,10 @@ class Detector:
         index_of: dict[Path, int] = {}
         for index, item in enumerate(items):
             try:
-                own = folder / str(index)  # copies have the same name
-                own.mkdir()
+                own = folder
+                if is_remote(self.job.place.address):  # copies have the same name
+                    own = folder / str(index)
+                    own.mkdir()
                 path = self.job.place.fetch(item["name"], own)
             except (FileNotFoundError, ImageError) as error:
                 rows[index] = _row(item, error=str(error) or "no such file")
