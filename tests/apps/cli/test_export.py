@@ -74,6 +74,8 @@ def test_an_int8_file_predicts_as_the_model_does(
     best = [max(entry["score"] for entry in found[name]) for name in ("onnx", "torch")]
     assert best[0] == pytest.approx(best[1], abs=0.05)
     first = [entry for entry in found["onnx"] if entry["image_id"] == 0]
+    typed = amidst("predict", tmp_path / "m.onnx", data / "images" / "0.png", "--precision", "bfloat16")
+    assert (typed.code, "computed as it was exported" in typed.err) == (2, True)
     seen = run_the_page(tmp_path / "m.onnx", data / "images" / "0.png", tmp_path, monkeypatch)
     assert int(seen["count"][0]) == len(first)
     boxes = np.array([entry["bbox"] for entry in first])

@@ -174,6 +174,18 @@ def test_batches_and_threads_change_nothing(
     np.testing.assert_allclose(one.boxes_xywh, four.boxes_xywh, atol=0.01)
 
 
+def test_narrow_numbers_change_little(amidst: Any, model_file: Path, album: Path) -> None:
+    words = ("predict", model_file, album / "a.jpg", "--json", "--threshold", 0)
+    whole, narrow = (
+        amidst(*words, "--precision", precision).lines[0]["detections"]
+        for precision in ("float32", "bfloat16")
+    )
+    assert whole != narrow
+    assert [found["score"] for found in narrow[:5]] == pytest.approx(
+        [found["score"] for found in whole[:5]], abs=0.05
+    )
+
+
 def test_a_run_folder_is_a_model(amidst: Any, run_folder: Path, album: Path) -> None:
     assert amidst("predict", run_folder, album / "a.jpg").code == 0
 

@@ -46,12 +46,17 @@ def is_model(word: str) -> bool:
     return path.suffix in {".safetensors", EXPORTED, *FOREIGN}
 
 
-def open_model(name: str, device: torch.device, runtime: str = "auto") -> tuple[nn.Module, ModelInfo]:
-    """The network MODEL stands for, on `device`, ready to predict; an exported one on the CPU, by `runtime`.
+def open_model(
+    name: str, device: torch.device, runtime: str = "auto", dtype: torch.dtype = torch.float32
+) -> tuple[nn.Module, ModelInfo]:
+    """The network MODEL stands for, on `device`, ready to predict in `dtype`; an exported one on the CPU, by
+    `runtime`.
 
-    Raises UsageError for a runtime of a network that is not exported.
+    Raises UsageError for a runtime of a network that is not exported, and another dtype of one that is.
     """
     if Path(name).suffix == EXPORTED:
+        if dtype != torch.float32:
+            raise UsageError(f"--precision: {name} is computed as it was exported; --int8 makes faster files")
         return _open_exported(name, runtime)
     if runtime != "auto":
         raise UsageError(f"--runtime {runtime}: {name} runs in torch; amidst export writes what it can run")
@@ -59,7 +64,7 @@ def open_model(name: str, device: torch.device, runtime: str = "auto") -> tuple[
         model, info = open_checkpoint(Path(name))
     else:
         model, info = load_model(resolve_model(name))
-    return prepare_for_inference(model).to(device), info
+    return prepare_for_inference(model, dtype).to(device), info
 
 
 def _open_exported(name: str, runtime: str) -> tuple[nn.Module, ModelInfo]:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import torch
 import typer
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
@@ -89,6 +90,10 @@ Batch = Annotated[int, typer.Option("--batch", help="Images at a time; 0 = 1 on 
 Runtime = Annotated[
     str, typer.Option(help="What runs an exported model (.onnx): auto, onnxruntime or openvino.")
 ]
+Precision = Annotated[
+    Literal["float32", "bfloat16"],
+    typer.Option(help="bfloat16 is several times faster on GPUs and CPUs with AMX, and keeps three digits."),
+]
 Workers = Annotated[
     int, typer.Option(help="Threads that read images; with --engine, processes that predict.", min=0)
 ]
@@ -122,6 +127,7 @@ def predict(
     batch_size: Batch = 0,
     workers: Workers = 2,
     runtime: Runtime = "auto",
+    precision: Precision = "float32",
     engine: Engine = None,
     parts: Parts = "parquet",
     as_json: AsJson = False,
@@ -154,9 +160,8 @@ def predict(
     videos = only_videos(paths, ann, proposals, every)
     check_output(output, lines=bool(videos))
     inputs = Inputs([], {}) if videos else read_inputs(paths, ann, images, proposals)
-    tiling = read_tiling(tile, overlap, proposals)
-    place = choose_device(device)
-    model, info = open_model(model_name, place, runtime)
+    tiling, place = read_tiling(tile, overlap, proposals), choose_device(device)
+    model, info = open_model(model_name, place, runtime, getattr(torch, precision))
     if isinstance(info.config, MaskConfig):
         raise UsageError(f"{model_name} proposes masks: amidst propose {model_name} ...")
     check_proposals(info.config, proposals is not None)

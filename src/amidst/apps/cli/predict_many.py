@@ -21,8 +21,10 @@ from amidst.inference.predict import dataset_category_ids
 from amidst.models.config import FastRCNNConfig, MaskConfig
 from amidst.models.weights import resolve_model
 
-PART = 32  # pictures
-UNFIT = ("draw", "tile", "overlap", "proposals", "threshold", "runtime", "every")  # for parts
+# Pictures of a part: few, so that little is lost with a worker; but each part costs the cluster's own
+# processes some 50 ms, and of a large job 128 parts are enough.
+SMALLEST_PART, LARGEST_PART, PARTS = 32, 256, 128
+UNFIT = ("draw", "tile", "overlap", "proposals", "threshold", "runtime", "precision", "every")  # for parts
 
 
 def predict_many(
@@ -63,7 +65,7 @@ def predict_many(
     on = _device(device, engine)
     batch_size = batch_size or usual_batch(torch.device(on))
     job = Detecting(model.resolve(), place, tuple(ids.tolist()), on, batch_size)
-    plan = Plan(tuple(items), PART, place_of(output), format)
+    plan = Plan(tuple(items), part_size(len(items)), place_of(output), format)
     summary = run_job("predicting", job, plan, run, max(workers, 1))
     if as_json:
         print_json(summary)
@@ -74,6 +76,11 @@ def predict_many(
         )
     if summary["broken"] or summary["failed"]:
         raise typer.Exit(1)
+
+
+def part_size(pictures: int) -> int:
+    """Pictures of each part of a job: the same whenever it is begun again."""
+    return min(max(pictures // PARTS, SMALLEST_PART), LARGEST_PART)
 
 
 def _changed(context: typer.Context, names: Sequence[str]) -> list[str]:
