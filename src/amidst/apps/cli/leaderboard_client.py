@@ -210,6 +210,7 @@ def status(
 def withdraw(
     url: Url,
     submission: Annotated[int, typer.Argument(metavar="ID", min=1, help="Number of the submission.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; the team reads it too.")] = "",
     token_file: TokenFile = DEFAULT_FILE,
     as_json: AsJson = False,
 ) -> None:
@@ -219,10 +220,10 @@ def withdraw(
 
     **Example**
 
-      amidst leaderboard withdraw https://board.example 17
+      amidst leaderboard withdraw https://board.example 17 --reason "wrong file"
     """
     path = f"/api/submissions/{submission}/withdraw"
-    found = make_client(url, token_file).ask("POST", path, keys=("id", "state", "reason"))
+    found = make_client(url, token_file).ask("POST", path, {"reason": reason}, keys=("id", "state", "reason"))
     if as_json:
         print_json(found)
     else:

@@ -58,13 +58,14 @@ def test_organisers_withdraw_and_see_what_happened(site: Any, make_guesses: Gues
     sent = site.send("bob", make_guesses(site.dataset, 31), method="M")[1]
     site.wait("bob", sent["id"])
     path = f"/api/submissions/{sent['id']}"
-    after = site.call("max", "POST", f"{path}/withdraw")[1]
-    assert (after["state"], after["reason"]) == ("withdrawn", "by the organisers")
+    assert site.call("max", "POST", f"{path}/withdraw", {"reason": "x" * 301})[0] == 422
+    after = site.call("max", "POST", f"{path}/withdraw", {"reason": " trained on val "})[1]
+    assert (after["state"], after["reason"]) == ("withdrawn", "by the organisers: trained on val")
     changes = site.call("bob", "GET", f"{path}/changes")[1]
     states = [change["after"] for change in changes]
     assert states == ["received", "checking", "queued", "running", "scored", "withdrawn"]
     assert [change["before"] for change in changes] == ["", *states[:-1]]
-    assert changes[-1]["reason"] == "by the organisers"
+    assert changes[-1]["reason"] == "by the organisers: trained on val"
     assert site.call("ann", "GET", f"{path}/changes")[0] == 404
     noted = site.call("owner", "GET", "/api/audit")[1][0]
     assert (noted["action"], noted["subject"]) == ("submission.withdraw", str(sent["id"]))

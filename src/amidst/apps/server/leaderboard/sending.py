@@ -49,6 +49,12 @@ class MethodBody(Body, frozen=True, kw_only=True):
     link: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
+class WithdrawBody(Body, frozen=True, kw_only=True):
+    """Why, in words that the team reads too."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=300)] = ""
+
+
 class AnnounceBody(MethodBody, frozen=True, kw_only=True):
     """bytes: size of the file. sha256: of the file, in hex; "" if it is not known before."""
 
@@ -80,7 +86,7 @@ class SendingRoutes:
         routes.add("GET", one, self.status, WORKERS)
         routes.add("PUT", f"{one}/content", self.content, WORKERS, queries=("offset",))
         routes.add("GET", f"{one}/changes", self.changes, WORKERS)
-        routes.add("POST", f"{one}/withdraw", self.withdraw, WORKERS)
+        routes.add("POST", f"{one}/withdraw", self.withdraw, WORKERS, WithdrawBody)
         routes.add("POST", f"{one}/describe", self.describe, WORKERS, MethodBody)
         return routes.router
 
@@ -132,10 +138,18 @@ class SendingRoutes:
                 of_day, of_all = phase.config.per_day - today, phase.config.total - total
                 left[phase.name] = {"today": max(0, min(of_day, of_all)), "total": max(0, of_all)}
             found = submissions.listed(connection, team_id=team[0])
-            shown = [_shown(one, phases[one.phase_id].config.visibility != "nobody") for one in found]
+            shown = [
+                {**_shown(one, phases[one.phase_id].config.visibility != "nobody"), **self._come(one)}
+                for one in found
+            ]
             return {"team": team[1], "submissions": shown, "left": left}
 
         return reply(await self.store.read(work))
+
+    def _come(self, found: Submission) -> dict[str, int]:
+        """How much of an unfinished upload has come."""
+        unfinished = found.state in ("received", "checking")
+        return {"offset": size_of(self.folder.upload(found.id))} if unfinished else {}
 
     async def status(self, request: Request, submission: Id) -> Response:
         """A submission of the team: state, place in the queue, how much has come, the score."""
@@ -206,18 +220,18 @@ class SendingRoutes:
     async def withdraw(self, request: Request, submission: Id) -> Response:
         """Take a submission back: it is not scored, or leaves the table. A scored one still counts.
 
-        Organisers take back any team's; that stands in the audit.
+        Organisers take back any team's; that stands in the audit. The body may be left out.
         """
-        session, accounts = session_of(request), self.gate.accounts
+        session, accounts, why = session_of(request), self.gate.accounts, await _why(request)
         found = await self._find(session, submission)
 
         def work(connection: Connection) -> None:
             team = benchmarks.team_of(connection, session.account)
             own = team is not None and team[0] == found.team_id
-            reason = "by the team" if own else "by the organisers"
+            reason = f"by the {'team' if own else 'organisers'}{why and ': '}{why}"
             before = submissions.move(connection, found.id, "withdrawn", accounts.clock(), reason, lease="")
             if not own:
-                about = {"team": found.team, "phase": found.phase, "state": before}
+                about = {"team": found.team, "phase": found.phase, "state": before, "reason": why}
                 accounts.note(connection, session.account, "submission.withdraw", str(found.id), about)
 
         await self.store.write(work)
@@ -271,6 +285,13 @@ def _method(body: MethodBody) -> Method:
         if UNSAFE_TEXT & set(getattr(body, name)):
             raise Refusal(422, f"{name}: control characters are not taken")
     return Method(body.method.strip(), body.description.strip(), checked_link(body.link))
+
+
+async def _why(request: Request) -> str:
+    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return ""
+    reason = (await read_body(request, WithdrawBody)).reason
+    return plain_text(reason, "reason", 300) if reason.strip() else ""
 
 
 async def _piece(request: Request) -> bytes:
