@@ -194,3 +194,44 @@ def site(tmp_path_factory: pytest.TempPathFactory, open_board: Callable[..., Any
             link = made.call("owner", "POST", "/api/invitations", {"role": role})[1]["token"]
             made.enter(name, link)
         yield made
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """open_page(**options) gives a page in a browser of its own; none may have errors or break the policy."""
+    problems: list[str] = []
+    contexts = []
+
+    def make(**options: Any) -> Any:
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options}))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("dialog", lambda shown: (problems.append(f"dialog {shown.message}"), shown.dismiss()))
+        page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+@pytest.fixture
+def visitor(open_page: Callable[..., Any]) -> Any:
+    """Somebody who is not signed in."""
+    return open_page()
+
+
+@pytest.fixture
+def come_back(site: Site, open_page: Callable[..., Any]) -> Callable[..., Any]:
+    """come_back(name, path) gives a page at `path` of somebody who has an account."""
+
+    def make(name: str, path: str, **options: Any) -> Any:
+        page = open_page(**options)
+        token = site.call(name, "POST", "/api/link")[1]["token"]
+        made = page.context.request.post(f"{site.url}/api/auth/enter", data={"token": token})
+        assert made.ok, made.text()
+        page.goto(site.url + path)
+        return page
+
+    return make

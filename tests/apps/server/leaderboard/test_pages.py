@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,8 @@ Guesses = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
-    made = context.new_page()
-    problems: list[str] = []
-    made.on("pageerror", lambda error: problems.append(str(error)))
-    made.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
-    yield made
-    context.close()
-    assert problems == []
+def page(visitor: Any) -> Any:
+    return visitor
 
 
 def invitation(site: Any, team: str) -> str:
@@ -54,19 +47,29 @@ def test_from_an_invitation_to_a_place_in_the_table(
     page.get_by_role("link", name="Submissions").click()
     page.get_by_label("Results file").set_input_files(file)
     page.get_by_label("Method").fill("<script>alert(1)</script>")
+    page.get_by_label("Description").fill("The first <b>line</b>\nand the second")
     page.get_by_label("Link to paper or code").fill("https://example.org/paper")
     page.get_by_role("button", name="Send").click()
     page.get_by_text("all of it is sent and right").wait_for()
     page.locator("tr[data-submission] .badge.good", has_text="scored").wait_for()
-    page.get_by_text("999 today, 999 in all").wait_for()
+    page.get_by_text("999 more today, 999 in all").wait_for()
     page.goto(f"{site.url}/#dev")
-    row = page.locator("tbody tr", has_text="Team <i>X</i>")
-    row.wait_for()
-    assert (
-        row.get_by_role("link", name="<script>alert(1)</script>").get_attribute("href")
-        == "https://example.org/paper"
-    )
-    assert page.locator("svg.plot circle").count() >= 1
+    row = page.locator("tr.own", has_text="Team <i>X</i>")
+    row.get_by_text("yours").wait_for()
+    unfold = row.get_by_role("button", name="<script>alert(1)</script>")
+    unfold.press("Enter")  # by keyboard
+    about = page.locator("tr.unfolded:visible")
+    assert unfold.get_attribute("aria-expanded") == "true"
+    assert about.get_by_role("link").get_attribute("href") == "https://example.org/paper"
+    assert "The first <b>line</b>\nand the second" in about.inner_text()
+    assert about.locator(".numbers dt").count() == 12
+    unfold.press("Enter")
+    about.wait_for(state="hidden")
+    page.get_by_role("img", name="AP of").wait_for()
+    assert page.locator(".plot-place circle").count() >= 1
+    assert {"AP", "sent (UTC)"} <= set(page.locator(".plot-place text").all_text_contents())
+    page.get_by_text("The numbers").click()
+    assert page.get_by_role("region", name="AP over time").get_by_text("Team <i>X</i>").is_visible()
     assert "Team <i>X</i>" in page.locator(".legend").inner_text()
 
 
@@ -78,10 +81,39 @@ def test_a_wrong_file_is_refused_in_words(page: Any, site: Any, tmp_path: Path) 
     page.get_by_label("Results file").set_input_files(file)
     page.get_by_role("button", name="Send").click()
     page.locator(
-        "[role=alert]", has_text="wrong.json: detection at index 0: image 4711 is not in the list"
+        ".banner.error", has_text="wrong.json: detection at index 0: image 4711 is not in the list"
     ).wait_for()
     page.locator("tr[data-submission] .badge.bad", has_text="failed").wait_for()
-    page.get_by_text("1000 today, 1000 in all").wait_for()
+    page.get_by_text("1000 more today, 1000 in all").wait_for()
+
+
+def test_stopping_and_continuing(page: Any, site: Any, make_guesses: Guesses, tmp_path: Path) -> None:
+    file = tmp_path / "long.json"
+    file.write_text(json.dumps(make_guesses(site.dataset, 23)) + " " * (5 << 20))
+    come_in(page, site, invitation(site, "Patient"), "Pia")
+    page.goto(f"{site.url}/submissions#dev")
+    page.route("**/content?offset=4194304", lambda _: None)  # the second piece never arrives
+    page.get_by_label("Results file").set_input_files(file)
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("4.2 MB of 5.2 MB sent and checked").wait_for()
+    page.locator("tr[data-submission]", has_text="4.2 MB of 5.2 MB").wait_for()  # the list goes along
+    assert page.get_by_role("button", name="Send").is_disabled()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("What has come of submission").wait_for()
+    page.unroute("**/content?offset=4194304")
+    other = tmp_path / "other.json"
+    other.write_text("[]")
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Continue submission").click()
+    chosen.value.set_files(other)
+    page.locator(".banner.error", has_text="is of long.json").wait_for()
+    page.reload()  # the file alone is needed, nothing that the page had kept
+    with page.expect_file_chooser() as chosen, page.expect_request("**/content?offset=*") as sent:
+        page.get_by_role("button", name="Continue submission").click()
+        chosen.value.set_files(file)
+    assert sent.value.url.endswith("offset=4194304")
+    page.locator("tr[data-submission] .badge.good", has_text="scored").wait_for()
+    assert page.locator("tr[data-submission]").count() == 1
 
 
 def test_describing_and_withdrawing(page: Any, site: Any, make_guesses: Guesses, tmp_path: Path) -> None:
@@ -101,27 +133,6 @@ def test_describing_and_withdrawing(page: Any, site: Any, make_guesses: Guesses,
     page.locator(".badge", has_text="withdrawn").wait_for()
     page.get_by_role("button", name="Token for the command line").click()
     page.get_by_text("export AMIDST_TOKEN=").wait_for()
-
-
-def test_organisers_invite_and_set_phases(page: Any, site: Any) -> None:
-    link = site.call("owner", "POST", "/api/invitations", {"role": "manager"})[1]["token"]
-    come_in(page, site, link, "Mia")
-    page.get_by_role("link", name="Organise").click()
-    card = page.locator("form", has_text="Phase final")
-    card.get_by_label("Scores are seen by").select_option("owner")
-    card.get_by_label("Closes (UTC)").fill("2090-01-02T03:04")
-    card.get_by_role("button", name="Save").click()
-    card.get_by_text("saved").wait_for()
-    phases = site.call("", "GET", "/api/board")[1]["phases"]
-    final = next(phase for phase in phases if phase["name"] == "final")["config"]
-    assert (final["visibility"], final["closes_at"]) == ("owner", 3787009440_000000)
-    page.get_by_label("Team", exact=True).fill("New ones")
-    page.get_by_label("People").fill("3")
-    page.get_by_role("button", name="Invite").click()
-    text = page.get_by_role("dialog").locator("code").inner_text()
-    assert text.startswith(f"{site.url}/enter#")
-    page.get_by_role("button", name="Done").click()
-    page.locator("td", has_text="New ones").wait_for()
 
 
 def test_the_truth_is_not_in_the_browser(page: Any, site: Any) -> None:

@@ -1,6 +1,7 @@
 // What the pages of a benchmark share: types, the way they are entered, numbers and times as text.
 
 import { ask, me } from "./api.js";
+import { badge } from "./manage_parts.js";
 import { element, putHeader } from "./page.js";
 
 /**
@@ -15,7 +16,7 @@ import { element, putHeader } from "./page.js";
 /**
  * @typedef {{id: number, phase: string, team: string, state: string, reason: string, file_name: string, bytes: number,
  *   offset?: number, method: string, description: string, link: string, created_at: number, ahead: number | null,
- *   numbers: Record<string, number>}} Submission
+ *   numbers: Record<string, number>, state_since: number}} Submission
  */
 
 export const OPEN_STATES = ["received", "checking", "queued", "running"];
@@ -34,6 +35,14 @@ export async function openBoard() {
   const content = element("div", { class: "page" });
   main.replaceChildren(content);
   return { account, board, content };
+}
+
+const KINDS_OF_STATES = /** @type {Record<string, "good" | "warn" | "bad" | "">} */ ({ scored: "good", failed: "bad", timed_out: "bad", withdrawn: "", received: "warn" });
+
+/** A state as a badge, with the place in the queue. @param {Submission} one */
+export function stateBadge({ state, ahead }) {
+  const place = state === "queued" && ahead !== null ? (ahead === 0 ? ", next" : `, ${ahead} before it`) : "";
+  return badge(state.replace("_", " ") + place, KINDS_OF_STATES[state] ?? "accent");
 }
 
 const LABELS = [
@@ -85,15 +94,51 @@ export function outside(address, text) {
   return element("a", { href: address, rel: "noopener noreferrer nofollow", target: "_blank" }, text);
 }
 
+const UNITS = /** @type {const} */ ([["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]]);
+
+/**
+ * How long it is until a time, in words: "3 days", "1 hour".
+ * @param {number} micros
+ * @param {number} [now] milliseconds
+ */
+export function until(micros, now = Date.now()) {
+  const seconds = Math.max(Math.abs(micros / 1000 - now) / 1000, 1);
+  const [unit, length] = UNITS.find(([, one]) => seconds >= one) ?? UNITS[3];
+  const count = Math.floor(seconds / length);
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
+
+/** @typedef {{team: string | null, submissions: Submission[], left: Record<string, {today: number, total: number}>}} Mine */
+
+/**
+ * The team of an account and what it has sent; null for who is of no team.
+ * @param {import("./types.js").Account | null} account
+ * @returns {Promise<Mine | null>}
+ */
+export async function ownTeam(account) {
+  if (!account || account.role === "viewer") return null;
+  const mine = await ask("GET", "/api/submissions");
+  return mine.team ? mine : null;
+}
+
+/**
+ * What a team may still send in a phase, in words.
+ * @param {{today: number, total: number}} left
+ */
+export function leftInWords({ today, total }) {
+  if (total === 0) return "no more submissions in this phase";
+  const midnight = new Date().setUTCHours(24, 0, 0, 0) * 1000;
+  return `${today} more today, ${total} in all; a new day begins in ${until(midnight)}`;
+}
+
+/** Numbers of a submission, by their names. @param {Record<string, number>} numbers */
+export const numberList = (numbers) =>
+  element("dl", { class: "numbers" }, ...Object.entries(numbers).map(([name, value]) => element("div", {}, element("dt", {}, label(name)), element("dd", {}, score(value)))));
+
 /** @param {number} bytes */
 export function size(bytes) {
   const units = ["B", "kB", "MB", "GB"];
   let unit = 0;
   for (; bytes >= 1000 && unit < units.length - 1; unit++) bytes /= 1000;
   return `${unit ? bytes.toFixed(1) : bytes} ${units[unit]}`;
-}
-
-/** @param {unknown} error */
-export function words(error) {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,46 +1,17 @@
-// A team's own submissions: sending one with live progress, watching them, describing and withdrawing.
+// A team's own submissions: sending one, watching all of them live, describing and withdrawing.
 
 import { ask } from "./api.js";
-import { label, OPEN_STATES, openBoard, score, size, when, words } from "./board_shared.js";
-import { send } from "./board_upload.js";
+import { entries, methodFields, sendForm, Sending } from "./board_send.js";
+import { label, numberList, OPEN_STATES, openBoard, score, size, stateBadge, until, when } from "./board_shared.js";
+import { empty, notice, section, showProblem, table, words } from "./manage_parts.js";
 import { element, field, openDialog } from "./page.js";
 
 /** @typedef {import("./board_shared.js").Board} Board */
+/** @typedef {import("./board_shared.js").Mine} Mine */
 /** @typedef {import("./board_shared.js").Submission} Submission */
-/** @typedef {{team: string | null, submissions: Submission[], left: Record<string, {today: number, total: number}>}} Mine */
 
-const LOOK_AGAIN_MS = 1500;
-const KIND_OF = /** @type {Record<string, string>} */ ({ scored: "good", failed: "bad", timed_out: "bad", withdrawn: "", received: "warn" });
-
-/** @param {Submission} one */
-function state(one) {
-  const text = one.state === "queued" && one.ahead !== null ? `queued, ${one.ahead} before it` : one.state.replace("_", " ");
-  return element("span", { class: `badge ${KIND_OF[one.state] ?? "accent"}` }, text);
-}
-
-/**
- * @param {string} name
- * @param {Record<string, any>} attributes
- * @param {string} [text]
- */
-function area(name, attributes, text = "") {
-  return element("label", { class: "field" }, name, element("textarea", attributes, text));
-}
-
-/** @param {Partial<Submission>} about */
-function methodFields(about = {}) {
-  return [
-    field("Method", { name: "method", maxlength: 100, value: about.method ?? "" }),
-    area("Description", { name: "description", maxlength: 2000, rows: 2 }, about.description),
-    field("Link to paper or code", { name: "link", type: "url", maxlength: 500, placeholder: "https://", value: about.link ?? "" }),
-  ];
-}
-
-/** @param {HTMLFormElement} form */
-function entries(form) {
-  const values = /** @type {Record<string, any>} */ (Object.fromEntries(new FormData(form)));
-  return { method: values.method, description: values.description, link: values.link };
-}
+const WATCHED_MS = 1500; // while something goes on
+const IDLE_MS = 20_000; // what others of the team do
 
 /** The page below the header. */
 class Submissions {
@@ -50,156 +21,173 @@ class Submissions {
    */
   constructor(board, content) {
     this.board = board;
-    this.list = element("section", { class: "card form", "aria-live": "polite" });
-    this.left = element("p", { class: "hint" });
-    this.said = element("p", { class: "said", role: "status" });
-    this.problem = element("p", { class: "problem", role: "alert" });
-    this.bar = element("progress", { max: 1, value: 0, hidden: true, "aria-label": "Sent" });
-    this.button = element("button", { class: "primary" }, "Send");
+    this.said = notice();
+    this.told = element("p", { class: "sr", role: "status" });
+    this.list = element("div", { class: "form" });
+    this.file = element("input", { type: "file", accept: ".json,.zip", hidden: true, "aria-label": "The rest of a file" });
+    this.sending = new Sending(() => this.refresh());
+    const token = element("button", { class: "quiet", type: "button", onclick: () => showToken(board).catch(this.said.refuse) }, "Token for the command line…");
+    this.send = sendForm(board, this.sending, token);
+    this.known = "";
+    /** @type {Map<number, string>} */
+    this.states = new Map();
     this.timer = 0;
-    content.append(this.form(), this.list);
+    content.append(this.send.form, section("Submissions of your team", this.said.line, this.told, this.list, this.file));
+    document.addEventListener("visibilitychange", () => document.hidden || this.refresh());
   }
 
-  form() {
-    const choices = this.board.phases.map(({ name }) => element("option", { value: name }, name));
-    const form = element(
-      "form",
-      { class: "card form" },
-      element("div", { class: "row between" }, element("h2", {}, "New submission"), element("button", { class: "quiet", type: "button", onclick: showToken }, "Token for the command line…")),
-      element(
-        "div",
-        { class: "columns" },
-        element("label", { class: "field" }, "Phase", element("select", { name: "phase" }, ...choices)),
-        field("Results file, .json or .zip with it", { name: "file", type: "file", accept: ".json,.zip", required: true }),
-      ),
-      ...methodFields(),
-      this.left,
-      this.bar,
-      this.said,
-      this.problem,
-      element("div", { class: "row" }, this.button),
-    );
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.sendFile(form);
-    });
-    return form;
-  }
-
-  /** @param {HTMLFormElement} form */
-  async sendFile(form) {
-    const file = /** @type {HTMLInputElement} */ (form.elements.namedItem("file")).files?.[0];
-    const phase = /** @type {HTMLSelectElement} */ (form.elements.namedItem("phase")).value;
-    if (!file) return;
-    this.problem.textContent = "";
-    this.button.disabled = true;
-    this.bar.hidden = false;
-    try {
-      const sent = await send(file, { phase, ...entries(form) }, (bytes, found) => {
-        this.bar.value = bytes / file.size;
-        this.said.textContent = found ? `${size(bytes)} of ${size(file.size)} sent and checked` : "reading the file";
-      });
-      this.said.textContent = `submission ${sent.id}: all of it is sent and right`;
-      form.reset();
-    } catch (error) {
-      this.said.textContent = "";
-      this.problem.textContent = words(error);
-    } finally {
-      this.button.disabled = false;
-      this.bar.hidden = true;
-      await this.refresh();
-    }
-  }
-
-  /** Shows the list, and again while something in it goes on. */
+  /** Shows the list, and again after a while; what cannot be asked now is asked later. */
   async refresh() {
     clearTimeout(this.timer);
-    /** @type {Mine} */
-    const mine = await ask("GET", "/api/submissions");
-    this.left.textContent = mine.team
-      ? `${mine.team} has left: ${Object.entries(mine.left)
-          .map(([phase, { today, total }]) => `${phase} ${today} today, ${total} in all`)
-          .join("; ")}`
-      : "You belong to no team; ask the organisers for an invitation to one.";
-    this.button.disabled = !mine.team;
-    this.list.replaceChildren(element("h2", {}, "Submissions of your team"), this.table(mine.submissions));
-    if (mine.submissions.some((one) => OPEN_STATES.includes(one.state))) {
-      this.timer = setTimeout(() => this.refresh().catch((error) => (this.problem.textContent = words(error))), LOOK_AGAIN_MS);
+    let wait = IDLE_MS;
+    try {
+      /** @type {Mine} */
+      const mine = await ask("GET", "/api/submissions");
+      if (mine.submissions.some((one) => OPEN_STATES.includes(one.state))) wait = WATCHED_MS;
+      this.send.update(mine);
+      this.show(mine);
+      if (this.offline) this.said.line.hidden = true;
+      this.offline = false;
+    } catch (error) {
+      this.offline = true;
+      this.said.refuse(new Error(`${words(error)}; this list is as it was, and is asked for again`));
     }
+    clearTimeout(this.timer); // two may have asked at a time
+    if (!document.hidden) this.timer = setTimeout(() => this.refresh(), wait);
+  }
+
+  offline = false;
+
+  /** Draws the list where it has changed, and keeps the focus where it was. @param {Mine} mine */
+  show(mine) {
+    const text = JSON.stringify([mine, this.sending.current]);
+    if (text === this.known) return;
+    this.known = text;
+    this.tell(mine.submissions);
+    const focused = this.list.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
+    this.list.replaceChildren(mine.team === null ? noTeam() : mine.submissions.length > 0 ? this.table(mine.submissions) : empty("None yet. Choose a results file above; it is checked while it is sent, and scored at once."));
+    if (focused) /** @type {HTMLElement | null} */ (this.list.querySelector(`[aria-label="${CSS.escape(focused)}"]`))?.focus();
+  }
+
+  /** What has changed, for who does not see the list. @param {Submission[]} submissions */
+  tell(submissions) {
+    const news = submissions.filter((one) => this.states.size > 0 && this.states.get(one.id) !== one.state);
+    if (news.length > 0) this.told.textContent = news.map((one) => `Submission ${one.id}: ${one.state.replace("_", " ")} ${score(one.numbers[this.board.main])}`).join(". ");
+    this.states = new Map(submissions.map((one) => [one.id, one.state]));
   }
 
   /** @param {Submission[]} submissions */
   table(submissions) {
-    if (!submissions.length) return element("p", { class: "hint" }, "None yet.");
-    const head = ["No.", "Phase", "State", "Method", label(this.board.main), "Sent (UTC)", "File", "Actions"];
-    const rows = submissions.map((one) =>
-      element(
-        "tr",
-        { "data-submission": one.id },
-        element("td", { class: "right" }, one.id),
-        element("td", {}, one.phase),
-        element("td", {}, state(one), one.reason && element("div", { class: "hint plain" }, one.reason)),
-        element("td", {}, one.method),
-        element("td", { class: "right main-number" }, score(one.numbers[this.board.main])),
-        element("td", {}, when(one.created_at)),
-        element("td", {}, one.file_name, element("span", { class: "hint" }, ` ${size(one.bytes)}`)),
-        element("td", {}, this.actions(one)),
-      ),
+    const main = this.board.main;
+    const made = table(
+      "Submissions of your team",
+      [
+        { title: "No.", value: (one) => one.id, right: true },
+        { title: "Phase", value: (one) => one.phase },
+        { title: "State", value: (one) => this.state(one) },
+        { title: label(main), value: (one) => element("span", { class: "main-number" }, score(one.numbers[main])), right: true },
+        { title: "Method", value: (one) => one.method, text: true },
+        { title: "Sent (UTC)", value: (one) => element("span", { class: "date" }, when(one.created_at)) },
+        { title: "File", value: (one) => element("div", { class: "file" }, one.file_name, element("span", { class: "hint" }, ` ${size(one.bytes)}`)) },
+        { title: "Actions", value: (one) => this.actions(one) },
+      ],
+      submissions,
     );
-    const table = element("table", { class: "table" }, element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))), element("tbody", {}, ...rows));
-    return element("div", { class: "scrolls" }, table);
+    made.querySelectorAll("tbody tr").forEach((line, index) => line.setAttribute("data-submission", String(submissions[index].id)));
+    return made;
+  }
+
+  /** @param {Submission} one */
+  state(one) {
+    const coming = one.offset !== undefined && element("progress", { max: one.bytes, value: one.offset, "aria-label": `Submission ${one.id}, sent` });
+    const come = one.offset !== undefined && element("span", { class: "hint" }, `${size(one.offset)} of ${size(one.bytes)}`);
+    const since = one.state === "running" && element("span", { class: "hint" }, `for ${until(one.state_since)}`);
+    return element("div", { class: "state" }, stateBadge(one), coming, come, since, one.reason && element("div", { class: "reason" }, one.reason));
   }
 
   /** @param {Submission} one */
   actions(one) {
-    const details = element("button", { class: "quiet small", type: "button", "aria-label": `Details of submission ${one.id}`, onclick: () => this.details(one) }, "Details…");
-    const withdraw = element("button", { class: "quiet small", type: "button", "aria-label": `Withdraw submission ${one.id}`, onclick: () => this.withdraw(one) }, "Withdraw…");
-    const can = one.state === "scored" || OPEN_STATES.includes(one.state);
-    return element("div", { class: "row" }, details, can ? withdraw : "");
+    /** @param {string} text @param {string} name @param {() => void} work */
+    const button = (text, name, work) => element("button", { class: "small", type: "button", "aria-label": `${name} submission ${one.id}`, onclick: work }, text);
+    const rests = one.offset !== undefined && this.sending.current !== one.id;
+    return element(
+      "div",
+      { class: "row" },
+      rests && button("Continue…", "Continue", () => this.continue(one)),
+      button("Details…", "Details of", () => this.details(one).catch(this.said.refuse)),
+      (one.state === "scored" || OPEN_STATES.includes(one.state)) && button("Withdraw…", "Withdraw", () => this.withdraw(one)),
+    );
+  }
+
+  /** @param {Submission} one */
+  continue(one) {
+    this.file.value = "";
+    this.file.onchange = () => {
+      const [file] = this.file.files ?? [];
+      if (file) this.sending.resume(file, one);
+    };
+    this.file.click();
   }
 
   /** @param {Submission} one */
   async details(one) {
-    const numbers = Object.entries(one.numbers).flatMap(([name, value]) => [element("dt", {}, label(name)), element("dd", {}, score(value))]);
-    const form = element("form", { class: "form" }, element("dl", { class: "facts" }, ...numbers), ...methodFields(one), element("div", { class: "actions" }, element("button", { class: "primary" }, "Save")));
+    /** @type {{after: string, reason: string, created_at: number}[]} */
+    const changes = await ask("GET", `/api/submissions/${one.id}/changes`);
+    const steps = changes.flatMap((step) => [element("dt", {}, when(step.created_at)), element("dd", {}, step.after.replace("_", " "), step.reason && `: ${step.reason}`)]);
+    const form = element(
+      "form",
+      { class: "form" },
+      Object.keys(one.numbers).length > 0 && numberList(one.numbers),
+      element("details", {}, element("summary", { class: "hint" }, "What it went through (UTC)"), element("dl", { class: "facts" }, ...steps)),
+      ...methodFields(one),
+      element("div", { class: "actions" }, element("button", { class: "quiet", type: "button", onclick: () => dialog.close() }, "Close"), element("button", { class: "primary" }, "Save")),
+    );
+    const problem = notice();
+    form.append(problem.line);
     const { dialog } = openDialog(`Submission ${one.id}`, [form]);
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      await this.doing(() => ask("POST", `/api/submissions/${one.id}/describe`, entries(form)));
-      dialog.close();
+      try {
+        await ask("POST", `/api/submissions/${one.id}/describe`, entries(form));
+        dialog.close();
+        await this.refresh();
+      } catch (error) {
+        problem.refuse(error);
+      }
     });
   }
 
   /** @param {Submission} one */
   async withdraw(one) {
     const counts = one.state === "scored" ? "It leaves the table and still counts against the limits." : "It will not be scored and not count.";
-    const { answer } = openDialog(`Withdraw submission ${one.id}?`, [element("p", {}, counts)], [
+    const why = field("Why (may be left out)", { maxlength: 300 });
+    const { answer } = openDialog(`Withdraw submission ${one.id}?`, [element("div", { class: "form" }, element("p", {}, counts), why)], [
       { value: "", text: "Keep it" },
       { value: "yes", text: "Withdraw", kind: "danger" },
     ]);
-    if ((await answer) === "yes") await this.doing(() => ask("POST", `/api/submissions/${one.id}/withdraw`));
-  }
-
-  /** @param {() => Promise<unknown>} work */
-  async doing(work) {
-    this.problem.textContent = "";
+    if ((await answer) !== "yes") return;
+    if (this.sending.current === one.id) this.sending.control?.abort();
     try {
-      await work();
+      await ask("POST", `/api/submissions/${one.id}/withdraw`, { reason: why.querySelector("input")?.value ?? "" });
+      this.said.say(`Submission ${one.id} is withdrawn.`);
     } catch (error) {
-      this.problem.textContent = words(error);
+      this.said.refuse(error);
     }
     await this.refresh();
   }
 }
 
-async function showToken() {
+const noTeam = () => empty("You belong to no team.", element("p", { class: "hint" }, "Ask the organisers for the link of a team: they make one on their page, under Teams. Open it in this browser."));
+
+/** @param {Board} board */
+async function showToken(board) {
   const { token } = await ask("POST", "/api/token");
   openDialog(
     "Token for the command line",
     [
       element("p", { class: "hint" }, "It is shown only now, and lets programs submit in your name."),
-      element("p", {}, element("code", {}, `export AMIDST_TOKEN=${token}`)),
-      element("p", {}, element("code", {}, `amidst leaderboard submit ${location.origin} results.json --phase dev`)),
+      element("p", { class: "link" }, element("code", {}, `export AMIDST_TOKEN=${token}`)),
+      element("p", { class: "link" }, element("code", {}, `amidst leaderboard submit ${location.origin} results.json --phase ${board.phases[0].name}`)),
     ],
     [{ value: "", text: "Done", kind: "primary" }],
   );
@@ -207,10 +195,12 @@ async function showToken() {
 
 const { account, board, content } = await openBoard();
 if (!account) location.replace("/enter?to=/submissions");
+else if (account.role === "viewer") content.append(empty("You look on here, and send nothing.", element("p", { class: "hint" }, "Ask the organisers for the link of a team.")));
 else {
   try {
     await new Submissions(board, content).refresh();
+    content.classList.add("ready");
   } catch (error) {
-    content.append(element("p", { class: "problem", role: "alert" }, words(error)));
+    showProblem(content, error);
   }
 }

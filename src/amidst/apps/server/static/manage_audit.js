@@ -34,7 +34,7 @@ export async function audit(root) {
 }
 
 /** Of two configurations, what differs. @param {any} details */
-function changes(details) {
+export function changes(details) {
   const { before, after } = details;
   if (!before || !after || typeof before !== "object") return details;
   /** @type {Record<string, string>} */
