@@ -123,7 +123,7 @@ export function plot(points, name) {
     svg("svg", { viewBox: "0 0 22 12", class: `plot ${line(index)}`, "aria-hidden": "true" }, svg("path", { class: `best ${style(index)}`, d: "M0 6H22" }), svg("circle", { class: style(index), cx: 11, cy: 6, r: 4 }));
   const legend = element("ul", { class: "legend" }, ...teams.map((team, index) => { const one = element("li"); one.append(key(index), team); return one; }));
   const numbers = table(
-    `${name} over time`,
+    `Numbers of ${name} over time`,
     [
       { title: "Sent (UTC)", value: (point) => when(point.created_at) },
       { title: "Team", value: (point) => point.team, text: true },

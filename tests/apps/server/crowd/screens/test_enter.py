@@ -24,7 +24,8 @@ def test_a_link_that_is_used_up_says_so(site: Any, browser: Any) -> None:
     with browser.new_context() as context:
         page = context.new_page()
         page.goto(f"{site.address}/enter#nothing%")
-        page.wait_for_selector(".problem:has-text('ask for a new one')")
+        page.get_by_role("heading", name="This link does not let you in").wait_for()
+        assert page.get_by_text("Manage, People").is_visible()  # whom to ask, and how
         assert page.locator("input[name=login]").count() == 1
 
 
