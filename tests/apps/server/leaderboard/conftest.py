@@ -207,7 +207,9 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda shown: (problems.append(f"dialog {shown.message}"), shown.dismiss()))
-        page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
+        page.on(
+            "console", lambda said: problems.append(said.text) if "Content Security" in said.text else None
+        )
         return page
 
     yield make

@@ -1,4 +1,4 @@
-"""Every page of the board, for whoever may see it, in narrow windows, in light and dark: axe-core, no overflow."""
+"""Every page of the board, for whoever may see it: narrow windows, light and dark, axe-core."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ OUTSIDE = """() => [...document.querySelectorAll("body *")]
     .filter(one => one.checkVisibility() && !one.closest("nav, .scroll, .sr"))
     .filter(one => one.getBoundingClientRect().right > innerWidth + 0.5)
     .map(one => `${one.tagName} ${one.className} ${one.textContent.slice(0, 30)}`)"""
-RUN = """async () => (await axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}))
-    .violations.filter(one => ["serious", "critical"].includes(one.impact))
+RUN = """async () => (await axe.run(document, {
+    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+})).violations.filter(one => ["serious", "critical"].includes(one.impact))
     .map(one => `${one.id}: ${one.nodes[0].html.slice(0, 160)}`)"""
 
 
@@ -72,7 +73,13 @@ def test_a_page_fits_its_window_and_has_no_barriers(
 
 
 def test_no_link_runs_a_script(full: Any) -> None:
-    for link in ("javascript:alert(1)", " JavaScript:alert(1)", "data:text/html,x", "//e.org", "http://e.org/ x"):
+    for link in (
+        "javascript:alert(1)",
+        " JavaScript:alert(1)",
+        "data:text/html,x",
+        "//e.org",
+        "http://e.org/ x",
+    ):
         status, told = full.announce("ann", 9, link=link)
         assert status == 422, link
         assert "link" in told["error"]["message"]

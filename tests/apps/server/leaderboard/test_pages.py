@@ -69,7 +69,8 @@ def test_from_an_invitation_to_a_place_in_the_table(
     assert page.locator(".plot-place circle").count() >= 1
     assert {"AP", "sent (UTC)"} <= set(page.locator(".plot-place text").all_text_contents())
     page.get_by_text("The numbers").click()
-    assert page.get_by_role("region", name="Numbers of AP over time").get_by_text("Team <i>X</i>").is_visible()
+    numbers = page.get_by_role("region", name="Numbers of AP over time")
+    assert numbers.get_by_text("Team <i>X</i>").is_visible()
     assert "Team <i>X</i>" in page.locator(".legend").inner_text()
 
 
