@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import itertools
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
 from amidst.crowd import engine
 from amidst.crowd.bodies import LabellingTask
 from amidst.crowd.config import STAGES, CampaignConfig
+from amidst.crowd.plans import Plan
 from amidst.crowd.results import NoWork, Ticket
-from amidst.crowd.schema import unit
+from amidst.crowd.schema import ticket, unit
 from amidst.crowd.schema_chain import cell, segmentation
 from amidst.crowd.store import Store
 from amidst.errors import DataError, UsageError
@@ -93,6 +98,43 @@ def test_a_category_added_while_images_are_labelled_comes_to_the_export(with_sto
         assert sorted(map(tuple, units)) == [(0, 8)] * 4 + [(1, 8)] * 3
 
     with_store(play, CampaignConfig(stages=STAGES))
+
+
+def test_whoever_works_at_that_moment_everybody_is_asked_once(with_store: Play) -> None:
+    """Workers lease and submit all at once while categories come and one goes and comes back."""
+
+    async def play(store: Store) -> None:
+        workers = await chain.prepare(store, workers=8, images=6)
+
+        clock = itertools.count(1)
+
+        async def label(worker: int) -> None:
+            while isinstance(got := await engine.lease(store, worker, "labelling", next(clock)), Ticket):
+                sent = (got.id, got.token, f"k{got.id}", honest(got), CLIENT, next(clock))
+                await engine.submit(store, worker, *sent)
+
+        async def change() -> None:
+            await engine.add_categories(store, [new(4)], next(clock))
+            await engine.add_categories(store, [new(5), new(6)], next(clock))
+            await engine.retire_category(store, 6, next(clock))
+            await engine.restore_category(store, 6, next(clock))
+
+        await asyncio.gather(*map(label, workers[:5]), change(), *map(label, workers[5:]))
+        for worker in workers:  # who was told that there is nothing, while another had hold of it
+            await label(worker)
+        assert await engine.doctor(store) == []
+        asked: Counter[tuple[int, int]] = Counter()
+        plans = select(ticket.c.plan_json).where(ticket.c.stage == "labelling", ticket.c.state == "submitted")
+        for text in await store.read(lambda c: c.execute(plans).scalars().all()):
+            plan = msgspec.json.decode(text, type=Plan)
+            asked.update((plan.items[0].ref, one) for one in plan.categories)
+        images = [image.id for image in (await engine.export(store)).dataset.images]
+        assert {key: asked[key] for key in asked if key[1] != 6} == {
+            (image, one): 8 for image in images for one in (1, 2, 3, 4, 5)
+        }
+        assert all(asked[image, 6] >= 8 for image in images)  # more where it was retired for a while
+
+    with_store(play)
 
 
 def test_a_question_is_voided_and_reverted_like_the_first(with_store: Play) -> None:
