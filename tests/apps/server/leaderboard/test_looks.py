@@ -12,7 +12,7 @@ import pytest
 AXE = Path(__file__).resolve().parents[4] / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = (
     ("", "/#dev"),
-    ("", "/#final"),
+    ("", "/#%"),
     ("", "/enter"),
     ("", "/enter#no-such-link"),
     ("ann", "/#dev"),

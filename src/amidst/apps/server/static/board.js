@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { phaseCard } from "./board_phase.js";
 import { plot } from "./board_plot.js";
-import { label, openBoard, ownTeam } from "./board_shared.js";
+import { label, openBoard, ownTeam, wanted } from "./board_shared.js";
 import { scoreTable } from "./board_table.js";
 import { section, showProblem } from "./manage_parts.js";
 import { element } from "./page.js";
@@ -54,8 +54,7 @@ try {
     place,
   );
   const show = async () => {
-    const wanted = decodeURIComponent(location.hash.slice(1));
-    const name = board.phases.some((phase) => phase.name === wanted) ? wanted : board.phases[0].name;
+    const name = (board.phases.find((phase) => phase.name === wanted()) ?? board.phases[0]).name;
     buttons.forEach((button) => button.setAttribute("aria-pressed", String(button.textContent === name)));
     await showPhase(board, name, place, mine);
     content.classList.add("ready");

@@ -1,7 +1,7 @@
 // Sending a file: what is said of it, how much has come, stopping and going on.
 
 import { ask } from "./api.js";
-import { leftInWords, size } from "./board_shared.js";
+import { leftInWords, size, wanted } from "./board_shared.js";
 import { openness } from "./board_phase.js";
 import { goOn, send } from "./board_upload.js";
 import { choice, notice } from "./manage_parts.js";
@@ -118,8 +118,7 @@ export class Sending {
 export function sendForm(board, sending, more) {
   const left = element("p", { class: "hint", "aria-live": "polite" });
   const button = element("button", { class: "primary" }, "Send");
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  const best = board.phases.find(({ name }) => name === wanted) ?? board.phases.find(({ config }) => openness(config).open) ?? board.phases[0];
+  const best = board.phases.find(({ name }) => name === wanted()) ?? board.phases.find(({ config }) => openness(config).open) ?? board.phases[0];
   const phase = choice("Phase", { name: "phase", value: best.name }, board.phases.map(({ name, config }) => [name, openness(config).open ? name : `${name} (${openness(config).state})`]));
   const form = element(
     "form",

@@ -108,6 +108,15 @@ export function until(micros, now = Date.now()) {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
+/** What stands behind "#"; nothing where it is no text. */
+export function wanted() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return "";
+  }
+}
+
 /** @typedef {{team: string | null, submissions: Submission[], left: Record<string, {today: number, total: number}>}} Mine */
 
 /**
