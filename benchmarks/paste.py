@@ -26,6 +26,7 @@ from amidst.models.structures import MaskProposals
 
 RESULTS = Path(__file__).parent / "results" / "paste.json"
 THRESHOLD = 0.2
+FEWEST = 10
 SIDES = (14, 56, 160)
 
 
@@ -56,7 +57,7 @@ def whole(found: MaskProposals, height: int, width: int) -> list[Rle]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add_arguments(parser, RESULTS)
-    parser.add_argument("--proposals", type=int, default=100)
+    parser.add_argument("--proposals", type=int, default=300, help="of 640 x 480; fewer of more")
     parser.add_argument("--sizes", nargs="+", default=["480x640", "4000x6000"], help="height x width")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -65,7 +66,8 @@ def main() -> None:
     for size in options.sizes:
         height, width = map(int, size.split("x"))
         for side in SIDES:
-            found = proposals(options.proposals, side, height, width)
+            number = min(options.proposals, max(FEWEST, options.proposals * 640 * 480 // (height * width)))
+            found = proposals(number, side, height, width)
             works = {
                 "paste": lambda found=found, hw=(height, width): paste(found, hw, THRESHOLD),
                 "whole windows": lambda found=found, hw=(height, width): whole(found, *hw),
@@ -77,7 +79,7 @@ def main() -> None:
                 for a, b in zip(ours, plain, strict=True)
                 if a != b
             )
-            about = {"size": size, "logits": side, "proposals": options.proposals, "differing": differing}
+            about = {"size": size, "logits": side, "proposals": number, "differing": differing}
             here = rows_of(times, "whole windows", **about)
             show(here)
             rows += here

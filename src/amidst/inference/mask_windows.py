@@ -31,7 +31,7 @@ from amidst.coco.masks import compress
 from amidst.coco.records import Rle
 from amidst.models.structures import MaskProposals
 
-VALUES_AT_ONCE = 1 << 22
+VALUES_AT_ONCE = 1 << 20
 ROUNDING = 1e-3  # pixels: a corner this little below a whole pixel is on it
 
 Ints = npt.NDArray[np.int64]
@@ -102,11 +102,18 @@ def _encode(
     states = torch.zeros(*column.shape, len(down.ends) + 2, dtype=torch.bool, device=logits.device)
     states[:, :, 1:-1] = _raised(values, down, down.ends) > cut  # nothing above and below
     states &= (steps < number[:, None])[:, :, None]
-    mask, step, edge = (states[:, :, 1:] != states[:, :, :-1]).nonzero().unbind(dim=1)  # (E,) each
+    mask, step, edge = _places(states[:, :, 1:] != states[:, :, :-1])
     row = _first_rows(values, states, down, (mask, step, edge), cut)
     row = (corners[mask, 1] + row).clamp(0, height)  # what lies above or below the image has no length
     place = (left[mask] + column[mask, step]) * height + row  # where runs begin and end, in turn
     return _runs(mask.cpu().numpy(), place.cpu().numpy(), len(logits), size_hw)
+
+
+def _places(changes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where (n, c, r + 1) is true, in order: three indices (E,). NumPy looks eight times as fast."""
+    flat = torch.from_numpy(np.flatnonzero(changes.cpu().numpy())).to(changes.device)
+    column = flat // changes.shape[2]
+    return column // changes.shape[1], column % changes.shape[1], flat % changes.shape[2]
 
 
 def _columns(logits: Tensor, across: Samples, column: Tensor) -> Tensor:
