@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+
+from amidst.crowd import engine
+from amidst.crowd.categories import NewCategory
+from amidst.crowd.schema import unit
 
 PANELS = 11
 
@@ -176,3 +181,24 @@ def test_work_survives_a_reload(desk: Any) -> None:
     desk.ticket(page)
     page.wait_for_selector(".step[title=animal][data-answer=yes]")
     assert page.locator(".pin[data-category='18']").count() == 1
+
+
+def test_a_question_about_one_later_category(desk: Any, site: Any) -> None:
+    """An image that others have labelled is asked about the category that came since, and nothing else."""
+    lantern = NewCategory(id=1000, name="lantern", supercategory="light", definition="It shines.")
+    assert site.run(engine.add_categories(site.store, [lantern], 1)) > 0
+
+    def only_the_question(connection: Any) -> None:
+        first = (unit.c.stage == "labelling") & (unit.c.question == 0) & (unit.c.state == "open")
+        connection.execute(update(unit).where(first).values(state="cancelled"))
+
+    site.run(site.store.write(only_the_question))
+    page = desk("labelling")
+    page.wait_for_selector(".guide h2:has-text('light')")
+    assert page.locator(".step").count() == 1
+    drag(page, ".choice[data-category='1000']", desk.place(page, 50, 60))
+    page.wait_for_selector(".pin[data-category='1000']")
+    desk.hand_in(page)
+    body = site.answers("labelling")[-1]
+    assert [one["super"] for one in body["panels"]] == ["light"]
+    assert [icon["category"] for one in body["panels"] for icon in one["icons"]] == [1000]
