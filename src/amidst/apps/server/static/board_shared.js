@@ -1,7 +1,7 @@
 // What the pages of a benchmark share: types, the way they are entered, numbers and times as text.
 
 import { ask, me } from "./api.js";
-import { badge } from "./manage_parts.js";
+import { badge, words } from "./manage_parts.js";
 import { element, putHeader } from "./page.js";
 
 /**
@@ -27,7 +27,7 @@ const ORGANISERS = ["owner", "manager"];
  * @returns {Promise<{account: import("./types.js").Account | null, board: Board, content: HTMLElement}>}
  */
 export async function openBoard() {
-  const [account, board] = await Promise.all([me(), /** @type {Promise<Board>} */ (ask("GET", "/api/board"))]);
+  const [account, board] = await Promise.all([me(), /** @type {Promise<Board>} */ (ask("GET", "/api/board"))]).catch(noBoard);
   const nav = [{ href: "/", text: "Leaderboard" }];
   if (account) nav.push({ href: "/submissions", text: "Submissions" });
   if (account && ORGANISERS.includes(account.role)) nav.push({ href: "/organise", text: "Organise" });
@@ -35,6 +35,13 @@ export async function openBoard() {
   const content = element("div", { class: "page" });
   main.replaceChildren(content);
   return { account, board, content };
+}
+
+/** Instead of an empty page. @param {unknown} error @returns {Promise<never>} */
+function noBoard(error) {
+  const again = element("button", { type: "button", onclick: () => location.reload() }, "Try again");
+  document.querySelector("main")?.replaceChildren(element("div", { class: "page narrow" }, element("p", { class: "banner error", role: "alert" }, words(error)), again));
+  return new Promise(() => {});
 }
 
 const KINDS_OF_STATES = /** @type {Record<string, "good" | "warn" | "bad" | "">} */ ({ scored: "good", failed: "bad", timed_out: "bad", withdrawn: "", received: "warn" });
