@@ -21,7 +21,7 @@ from amidst.crowd import engine, schema_chain, schema_people
 from amidst.crowd.bodies import Client
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.migrations import HEAD
-from amidst.crowd.results import Ticket
+from amidst.crowd.results import Receipt, Ticket
 from amidst.crowd.schema import answer, metadata, supercategory
 from amidst.crowd.store import Store, open_store
 from amidst.errors import StoreUnavailable, UsageError
@@ -106,7 +106,14 @@ def test_a_campaign_of_the_first_schema_goes_on(place: str) -> None:
         assert (row.idem_key, row.ms_active) == ("key", 1234)
         got = await engine.lease(store, 2, "labelling", 1)
         assert isinstance(got, Ticket)
-        await engine.submit(store, 2, got.id, got.token, "key 2", body, Client(ms_active=5), 2)
+        plan = text("""UPDATE ticket SET plan_json = '{"items":[["image",1,1]]}'""")
+        await store.write(lambda c: c.execute(plan))  # as tickets were then
+        assert await engine.add_categories(store, [engine.NewCategory(2, "other", "more")], 1) == 1
+        receipt = await engine.submit(store, 2, got.id, got.token, "key 2", body, Client(ms_active=5), 2)
+        assert isinstance(receipt, Receipt)
+        again = await engine.lease(store, 2, "labelling", 3)
+        assert isinstance(again, Ticket)
+        assert [panel.super for panel in again.task.panels] == ["more"]
         assert await engine.doctor(store) == []
         await store.close()
 

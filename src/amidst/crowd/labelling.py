@@ -31,6 +31,8 @@ def offer(turn: Turn) -> Offer | NoWork:
         return NoWork(reason="nothing_open")
     image_id = found[0].ref_id
     asked = questions.asked(turn.connection, image_id, found[0].question)
+    if not asked:  # its categories are being retired at this moment
+        return NoWork(reason="nothing_open")
     return Offer("labelling", Plan((Item("image", image_id, found[0].id),), categories=asked))
 
 
@@ -108,9 +110,9 @@ def subject(image_id: int, question_id: int) -> str:
 
 
 def _panels(turn: Turn, plan: Plan) -> Sequence[Panel]:
-    """What a ticket shows; before tickets said so, the panels of the campaign."""
-    panels = turn.campaign.panels
-    return questions.shown_panels(turn.connection, panels, plan.categories) if plan.categories else panels
+    """What a ticket shows. One of before tickets said so shows what the first question asks about still."""
+    ids = plan.categories or questions.asked(turn.connection, plan.items[0].ref, 0)
+    return questions.shown_panels(turn.connection, turn.campaign.panels, ids)
 
 
 def _settle(
