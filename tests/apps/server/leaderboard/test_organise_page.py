@@ -102,3 +102,7 @@ def test_a_submission_is_withdrawn_with_a_reason_that_stands_in_the_events(
 def test_others_are_told_whose_page_it_is(come_back: Callable[..., Any]) -> None:
     page = come_back("ann", "/organise")
     page.get_by_text("This page is for the organisers").wait_for()
+    page.locator(".menu summary").click()
+    page.get_by_text("Signed in as ann, participant").wait_for()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_text("Open the link of your invitation").wait_for()

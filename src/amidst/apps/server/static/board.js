@@ -1,7 +1,7 @@
 // The leaderboard: what the benchmark is, what a phase is beside its table, scores over time.
 
 import { ask } from "./api.js";
-import { phaseCard } from "./board_phase.js";
+import { openness, phaseCard } from "./board_phase.js";
 import { plot } from "./board_plot.js";
 import { label, openBoard, ownTeam, wanted } from "./board_shared.js";
 import { scoreTable } from "./board_table.js";
@@ -19,7 +19,7 @@ import { element } from "./page.js";
  */
 function noScores({ config }, mine) {
   const hidden = { nobody: "The organisers have not opened the scores of this phase.", owner: "Each team sees its own scores here; yours has none yet.", all: "No scores to show yet." }[config.visibility];
-  const next = config.visibility === "nobody" ? "" : mine ? "Send the first submission." : "Teams come in by an invitation of the organisers.";
+  const next = config.visibility === "nobody" ? "" : mine && openness(config).open ? "Send the first submission." : mine ? "" : "Teams come in by an invitation of the organisers.";
   return element("div", { class: "empty" }, element("p", {}, hidden), next && element("p", { class: "hint" }, next));
 }
 

@@ -134,7 +134,7 @@ export function sendForm(board, sending, more) {
   let mine = null;
   const say = () => {
     const { name, config } = board.phases.find((one) => one.name === String(new FormData(form).get("phase"))) ?? best;
-    left.textContent = [openness(config).text, mine?.team ? `${mine.team} has left: ${leftInWords(mine.left[name])}.` : ""].join(" ");
+    left.textContent = [openness(config).text, mine?.team && openness(config).open ? `${mine.team} has left: ${leftInWords(mine.left[name])}.` : ""].join(" ");
     button.disabled = !mine?.team || !openness(config).open || sending.control !== null;
   };
   form.addEventListener("change", say);

@@ -21,6 +21,8 @@ import { element, putHeader } from "./page.js";
 
 export const OPEN_STATES = ["received", "checking", "queued", "running"];
 const ORGANISERS = ["owner", "manager"];
+/** What a benchmark calls the roles of accounts. @type {Record<string, string>} */
+export const WHO = { owner: "organiser", manager: "co-organiser", viewer: "guest", worker: "participant", expert: "participant" };
 
 /**
  * The benchmark, and a page of it for whoever is there; nobody has to be signed in.
@@ -31,7 +33,7 @@ export async function openBoard() {
   const nav = [{ href: "/", text: "Leaderboard" }];
   if (account) nav.push({ href: "/submissions", text: "Submissions" });
   if (account && ORGANISERS.includes(account.role)) nav.push({ href: "/organise", text: "Organise" });
-  const { main } = putHeader({ title: board.name, nav, account });
+  const { main } = putHeader({ title: board.name, nav, account, as: account ? WHO[account.role] : "" });
   const content = element("div", { class: "page" });
   main.replaceChildren(content);
   return { account, board, content };

@@ -1,7 +1,7 @@
 // For organisers: teams and their members, co-organisers, invitations that are open, ways back in.
 
 import { ask } from "./api.js";
-import { until } from "./board_shared.js";
+import { until, WHO } from "./board_shared.js";
 import { badge, empty, notice, section, table } from "./manage_parts.js";
 import { element, field, openDialog } from "./page.js";
 
@@ -11,7 +11,6 @@ import { element, field, openDialog } from "./page.js";
 /** @typedef {{id: number, kind: string, role: string, note: string, expires_at: number, uses_left: number}} Invitation */
 /** @typedef {{id: number, display: string, role: string}} Person */
 
-const WHO = /** @type {Record<string, string>} */ ({ owner: "organiser", manager: "co-organiser", viewer: "guest", worker: "participant", expert: "participant" });
 const PAGE = 500;
 
 /** @param {HTMLElement} root @param {Account} account */

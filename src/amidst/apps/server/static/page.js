@@ -110,9 +110,9 @@ export async function openPage({ title, nav = [], cheatSheet }) {
 
 /**
  * The header itself, also for who is not signed in.
- * @param {{title: string, nav: {href: string, text: string}[], cheatSheet?: () => Help[], account: Account | null}} options
+ * @param {{title: string, nav: {href: string, text: string}[], cheatSheet?: () => Help[], account: Account | null, as?: string}} options as: the role in words
  */
-export function putHeader({ title, nav, cheatSheet, account }) {
+export function putHeader({ title, nav, cheatSheet, account, as = account?.role ?? "" }) {
   document.title = `${title} · amidst`;
   applyTheme(theme());
   const main = document.querySelector("main") ?? document.body.appendChild(element("main"));
@@ -126,7 +126,7 @@ export function putHeader({ title, nav, cheatSheet, account }) {
     cheatSheet && element("button", { class: "quiet", type: "button", title: "Keys (?)", onclick: () => showCheatSheet(cheatSheet()) }, "Keys ", element("kbd", {}, "?")),
     themeButton(),
     !account && element("a", { class: "button quiet", href: "/enter" }, "Sign in"),
-    account && !hasBearer() && accountMenu(account),
+    account && !hasBearer() && accountMenu(account, as),
   );
   document.body.prepend(header);
   if (cheatSheet) {
@@ -169,8 +169,8 @@ function themeButton() {
   return button;
 }
 
-/** @param {Account} account */
-function accountMenu(account) {
+/** @param {Account} account @param {string} as */
+function accountMenu(account, as) {
   return element(
     "details",
     { class: "menu" },
@@ -178,7 +178,7 @@ function accountMenu(account) {
     element(
       "div",
       { class: "card" },
-      element("p", { class: "hint" }, `Signed in as ${account.display}, ${account.role}`),
+      element("p", { class: "hint" }, `Signed in as ${account.display}, ${as}`),
       element("button", { type: "button", onclick: choosePassword }, "Login name and password…"),
       element("button", { type: "button", onclick: leave }, "Sign out"),
     ),
