@@ -64,7 +64,8 @@ function axes(points, name, width) {
   const begin = points[0].created_at;
   const end = Math.max(points[points.length - 1].created_at, begin + 60e6);
   const scores = points.map((point) => Math.max(point.score, 0));
-  const lines = ticks(Math.min(...scores), Math.max(...scores));
+  const bounds = [Math.min, Math.max].map((choose) => scores.reduce((one, other) => choose(one, other)));
+  const lines = ticks(bounds[0], bounds[1]);
   const [low, high] = [lines[0], lines[lines.length - 1]];
   const [across, down] = [width - LEFT - RIGHT, HEIGHT - TOP - BOTTOM];
   const x = (/** @type {number} */ time) => LEFT + ((time - begin) / (end - begin)) * across;
@@ -96,9 +97,10 @@ function picture(points, name, teams, width) {
   const { x, y, end, drawn } = axes(points, name, width);
   const series = teams.flatMap((team, index) => {
     const own = points.filter((point) => point.team === team);
-    const path = bestSoFar(own).map(({ created_at, score: value }, i) => (i ? `H${x(created_at)}V${y(value)}` : `M${x(created_at)} ${y(value)}`)).join("");
+    const best = bestSoFar(own);
+    const path = best.map(({ created_at, score: value }, i) => (i ? `H${x(created_at)}V${y(value)}` : `M${x(created_at)} ${y(value)}`)).join("");
     const dots = own.map((point) =>
-      svg("circle", { class: style(index), cx: x(point.created_at), cy: y(point.score), r: 4 }, svg("title", {}, `${team}: ${score(point.score)}, ${when(point.created_at)}`)),
+      svg("circle", { class: style(index), cx: x(point.created_at), cy: y(point.score), r: best.includes(point) ? 4 : 2.5 }, svg("title", {}, `${team}: ${score(point.score)}, ${when(point.created_at)}`)),
     );
     return [svg("g", { class: line(index) }, svg("path", { class: `best ${style(index)}`, d: `${path}H${x(end)}` }), ...dots)];
   });
