@@ -57,7 +57,7 @@ Zoom = Annotated[
     int | None,
     typer.Option(
         help="Finer scales to look at besides, for small objects (DeepMask and SharpMask): 1 takes up to "
-        "twice, 2 four times as long. Default: as the model says, mostly 0.",
+        "twice, 2 up to four times as long. Default: as the model says, mostly 0.",
         min=0,
         max=2,
         show_default=False,
