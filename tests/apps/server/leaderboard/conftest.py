@@ -203,7 +203,8 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     contexts = []
 
     def make(**options: Any) -> Any:
-        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options}))
+        usual = {"viewport": {"width": 1280, "height": 720}, "reduced_motion": "reduce"}
+        contexts.append(browser.new_context(**{**usual, **options}))
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda shown: (problems.append(f"dialog {shown.message}"), shown.dismiss()))
