@@ -92,7 +92,7 @@ Runtime = Annotated[
 ]
 Precision = Annotated[
     Literal["float32", "bfloat16"],
-    typer.Option(help="bfloat16 is several times faster on GPUs and CPUs with AMX, and keeps three digits."),
+    typer.Option(help="bfloat16 is faster on GPUs and on CPUs with AMX, and keeps three digits."),
 ]
 Workers = Annotated[
     int, typer.Option(help="Threads that read images; with --engine, processes that predict.", min=0)
