@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from amidst.apps.cli.console import warning_line
+from amidst.apps.cli.crowd_records import read_origins
 from amidst.apps.cli.progress import step
 from amidst.apps.server.media import MediaStore
 from amidst.apps.server.media_import import Imported, find_pictures, import_folder
@@ -123,7 +124,7 @@ def take_in(folder: Path, media: MediaStore, records: Path | None = None) -> lis
     """
     if not folder.is_dir():
         raise UsageError(f"--images {folder}: there is no such folder")
-    origins = {} if records is None else _origins(CocoDataset.load(records))
+    origins = {} if records is None else read_origins(records)
     names = find_pictures(folder)
     taken: list[NewImage] = []
     refused: list[Imported] = []
@@ -144,19 +145,6 @@ def take_in(folder: Path, media: MediaStore, records: Path | None = None) -> lis
     if not taken:
         raise DataError("no picture that can be taken in", file=folder, rule="no-images")
     return taken
-
-
-def _origins(dataset: CocoDataset) -> dict[str, dict[str, str]]:
-    """Fields of `NewImage` by file name."""
-    licences = {one["id"]: str(one.get("name", "")) for one in dataset.licenses}
-    fields = {"photographer": "photographer", "taken_on": "date_captured", "source": "source"}
-    return {
-        one.file_name: {
-            "licence": licences.get(one.license, ""),
-            **{name: str(one.extra.get(key) or "") for name, key in fields.items()},
-        }
-        for one in dataset.images
-    }
 
 
 def read_categories(path: Path | None) -> list[NewCategory]:

@@ -26,7 +26,7 @@ EXTRAS = {
     "pyarrow": "cluster",
     "ray": "cluster",
     "s3fs": "s3",
-} | dict.fromkeys(("alembic", "argon2", "asyncpg", "fastapi", "sqlalchemy", "uvicorn"), "server")
+} | dict.fromkeys(("alembic", "argon2", "asyncpg", "fastapi", "ijson", "sqlalchemy", "uvicorn"), "server")
 
 
 def lazy_group(modules: Mapping[str, str]) -> type[typer.core.TyperGroup]:
