@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -171,7 +170,9 @@ def test_another_team_s_submission_is_as_one_that_does_not_exist(
 
 @pytest.mark.parametrize("kind", ["submission", "image"])
 def test_unknown_and_foreign_take_the_same_time(site: Any, kind: str) -> None:
-    """Medians of interleaved requests; a factor of two would show a different path."""
+    """The quickest of interleaved requests, which other work on the machine disturbs least; a factor of two
+    would show a different path.
+    """
     sent = site.send("bob", [{**BOX, "score": 0.321}])[1]
     of_dev, of_final = (CocoDataset.load(site.folder.truth(phase)).images[0].id for phase in (1, 2))
     times: tuple[list[float], list[float]] = ([], [])
@@ -183,7 +184,7 @@ def test_unknown_and_foreign_take_the_same_time(site: Any, kind: str) -> None:
             else:
                 site.send("ann", [{**BOX, "image_id": place}] * 50 + [{}])
             times[side].append(time.perf_counter() - begun)
-    ratio = statistics.median(times[0]) / statistics.median(times[1])
+    ratio = min(times[0]) / min(times[1])
     assert 0.5 < ratio < 2
 
 

@@ -277,7 +277,8 @@ def test_leaving_with_unsent_work_warns(desk: Any) -> None:
     page.wait_for_selector("canvas[data-picture=shown]")
     asked: list[str] = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
-    put(page, desk, 1)  # the draft is not sent yet
+    put(page, desk, 1)
+    journal_has(page, 1)  # kept here; the draft is not sent yet
     page.goto(f"{desk.site.address}/work")
     assert asked == ["beforeunload"]
     page.goto(f"{desk.site.address}/work/spotting")
