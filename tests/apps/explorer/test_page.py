@@ -117,6 +117,32 @@ def test_the_sample_sheet(page: Any) -> None:
     wait_for_rows(page, [0, 1, 2, 3, 4])
 
 
+def test_a_grid_left_before_it_is_painted(browser: Any, running: Any) -> None:
+    opened = browser.new_page(viewport={"width": 1100, "height": 700})
+    opened.set_default_timeout(WAIT_MS)
+    refused: list[str] = []
+    opened.on("response", lambda response: refused.append(response.url) if response.status == 400 else None)
+    # the grid goes between the sight of its first tiles and the telling of it
+    opened.add_init_script(
+        """window.IntersectionObserver = class extends IntersectionObserver {
+          constructor(told, options) {
+            super((entries, self) => {
+              const tiles = entries.some((entry) => entry.isIntersecting && entry.target.matches(".tile"));
+              if (tiles && !window.left) document.getElementById("grid").hidden = window.left = true;
+              told(entries, self);
+            }, options);
+          }
+        };"""
+    )
+    opened.goto(running.address)
+    opened.wait_for_function("() => window.left")
+    opened.wait_for_timeout(200)  # a picture asked for now would be refused
+    opened.evaluate("document.getElementById('grid').hidden = false")
+    opened.wait_for_selector('.tile[data-row="0"][data-painted]')
+    opened.close()
+    assert refused == []
+
+
 def test_light_and_dark(page: Any) -> None:
     def background() -> str:
         colour: str = page.evaluate("getComputedStyle(document.body).backgroundColor")

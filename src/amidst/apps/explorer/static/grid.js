@@ -12,7 +12,13 @@ export class Grid {
     this.nothing = document.getElementById("nothing");
     this.end = document.getElementById("more");
     this.seen = new IntersectionObserver((entries) => {
-      for (const entry of entries) if (entry.isIntersecting) { this.seen.unobserve(entry.target); this.paint(entry.target); }
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        this.seen.unobserve(target);
+        // the grid may have made way for another view since: a tile without a size waits to be seen again
+        if (target.clientWidth) this.paint(target);
+        else this.seen.observe(target);
+      }
     }, { rootMargin: "400px" });
     new IntersectionObserver((entries) => { if (entries[0].isIntersecting) this.more(); }, { rootMargin: "900px" }).observe(this.end);
   }
