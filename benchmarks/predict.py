@@ -7,8 +7,8 @@
     whole = ahead / network                               1: predicting takes no longer than the network alone
     hidden = (in turn - ahead) / (in turn - network)      1 in the same case, 0: nothing is hidden
 
-    python benchmarks/predict.py                         16 photographs of each kind, video of 720 lines
-    python benchmarks/predict.py --count 4 --repeats 1   does it run
+    python benchmarks/predict.py                         4 photographs of each kind, video of 720 lines
+    python benchmarks/predict.py --count 2 --repeats 1   does it run
 
 Two networks: the built-in detector, on photographs of a telephone (12 megapixels) and a video, and RetinaNet
 ResNet-50 with random weights at 416x672 on photographs of COCO (640x480), in float32 and, where the processor
@@ -165,7 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add_arguments(parser, RESULTS)
     parser.set_defaults(repeats=5)
-    parser.add_argument("--count", type=int, default=16, help="photographs, and frames")
+    parser.add_argument("--count", type=int, default=4, help="photographs, and frames")
     arguments = parser.parse_args()
     torch.set_flush_denormal(True)  # with random weights activations fade to numbers that CPUs are slow with
     person, info = load_model(resolve_model("person"))
