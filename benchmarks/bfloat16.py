@@ -1,4 +1,4 @@
-"""What bfloat16 loses and saves: photographs predicted with 32 and with 16 bits, scored and timed as commands.
+"""What bfloat16 loses and saves: photographs predicted with 32 and with 16 bits, scored and timed.
 
     python benchmarks/bfloat16.py person runs/r50        the built-in model and a trained run, on coco_person
 
