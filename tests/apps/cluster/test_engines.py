@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -189,7 +191,7 @@ def test_device_and_batch_reach_the_job(
 
 
 @pytest.mark.parametrize(
-    ("pictures", "expected"), [(0, 32), (4096, 32), (10_000, 78), (32_768, 256), (10**6, 256)]
+    ("pictures", "expected"), [(0, 32), (8192, 32), (10_000, 39), (65_536, 256), (10**6, 256)]
 )
 def test_large_jobs_have_large_parts(pictures: int, expected: int) -> None:
     assert predict_many.part_size(pictures) == expected
@@ -309,6 +311,17 @@ def test_predict_and_duplicates_with_an_engine_say_what_they_say_without(
     assert many.json["groups"] == one.json["groups"]
     assert many.json["images"] == one.json["images"]
     assert len(many.json["broken"]) == 1
+
+
+@starts_ray
+@pytest.mark.timeout(240)
+def test_ray_says_nothing_in_python(photos: Path, tmp_path: Path) -> None:
+    words = ("predict", photos, "--engine", "ray", "--workers", 1, "-o", tmp_path / "found", "--json")
+    command = [sys.executable, "-m", "amidst", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout)["pictures"] == PICTURES
+    own = ("predicting", "[")  # a line of its core, "[time pid] core_worker.cc", cannot be turned off
+    assert [line for line in done.stderr.splitlines() if line and not line.startswith(own)] == []
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from amidst.models.weights import resolve_model
 
 # Pictures of a part: few, so that little is lost with a worker; but each part costs the cluster's own
 # processes some 50 ms, and of a large job 128 parts are enough.
-SMALLEST_PART, LARGEST_PART, PARTS = 32, 256, 128
+SMALLEST_PART, LARGEST_PART, PARTS = 32, 256, 256
 UNFIT = ("draw", "tile", "overlap", "proposals", "threshold", "runtime", "precision", "every")  # for parts
 
 

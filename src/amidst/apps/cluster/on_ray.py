@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -45,18 +46,20 @@ def run_parts(job: Job, plan: Plan, numbers: list[int], workers: int) -> Iterato
     context.enable_progress_bars = False
     context.max_errored_blocks = -1  # a part that is given up does not end the others
     parts = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
-    done = parts.map(
-        Actor,  # type: ignore[arg-type]  # a class of callables is welcome too
-        fn_constructor_args=(job, plan),
-        # One part at a time: those that wait for an actor do not die with it.
-        compute=ray.data.ActorPoolStrategy(
-            size=min(workers, len(numbers), gpus or workers), max_tasks_in_flight_per_actor=1
-        ),
-        num_cpus=1,
-        num_gpus=1 if gpus else None,
-        max_restarts=-1,  # an actor is restarted for other parts; a part is given up
-        max_task_retries=RETRIES,
-    )
+    with warnings.catch_warnings():
+        # `max_task_retries` is to have another place in Ray 2.64, and has none before.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        done = parts.map(
+            Actor,  # type: ignore[arg-type]  # a class of callables is welcome too
+            fn_constructor_args=(job, plan),
+            # One part at a time: those that wait for an actor do not die with it.
+            compute=ray.data.ActorPoolStrategy(
+                size=min(workers, len(numbers), gpus or workers), max_tasks_in_flight_per_actor=1
+            ),
+            num_cpus=1,
+            num_gpus=1 if gpus else None,
+            max_task_retries=RETRIES,  # then a part is given up; its actor is restarted for others
+        )
     left, reason = set(numbers), "its worker died, again and again"
     try:
         for row in done.iter_rows():
@@ -82,7 +85,7 @@ def _start(workers: int) -> None:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
     os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if "RAY_ADDRESS" not in os.environ:
         # One processor more than workers: Ray Data plans with what is left over.
