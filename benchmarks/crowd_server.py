@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from ports import lasting_port
 
 from amidst.crowd import engine
 from amidst.crowd.campaigns import NewImage
@@ -40,10 +41,7 @@ class Server:
 
     def start(self) -> float:
         """Returns when it serves: the seconds until then."""
-        if not self.port:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self.port = free.getsockname()[1]
+        self.port = self.port or lasting_port()
         command = [
             sys.executable,
             "-m",

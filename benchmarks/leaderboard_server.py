@@ -6,13 +6,14 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+
+from ports import lasting_port
 
 from amidst.leaderboard.client import Client
 
@@ -46,10 +47,7 @@ class Server:
 
     def start(self) -> None:
         """Returns when it answers."""
-        if not self.port:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self.port = free.getsockname()[1]
+        self.port = self.port or lasting_port()
         sets = [word for setting in self.settings for word in ("--set", setting)]
         serve = [*AMIDST, "leaderboard", "serve", str(self.folder), "--port", str(self.port)]
         with (self.folder / "log").open("ab") as log:

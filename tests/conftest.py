@@ -6,13 +6,14 @@ import asyncio
 import gc
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -52,6 +53,26 @@ def shared_weights() -> Path:
     return folder
 
 
+def lasting_port() -> int:
+    """A free port of those that the system gives to nobody who asks for any: it stays free until it is
+    used.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as free:
+            try:
+                free.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Gives another port at each call."""
+    return lasting_port
+
+
 def _binaries() -> Path | None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if found:
@@ -82,15 +103,14 @@ def postgres_server() -> Iterator[str]:
         cwd=folder,
         stdout=subprocess.DEVNULL,
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = lasting_port()
     options = [
         f"port={port}",
         "listen_addresses=127.0.0.1",
         f"unix_socket_directories={folder}",
         "max_connections=60",
         "fsync=off",  # nobody pulls the plug here
+        "full_page_writes=off",
     ]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
@@ -101,24 +121,29 @@ def postgres_server() -> Iterator[str]:
             stderr=log,
         )
         try:
-            _wait_for(port, server)
+            _wait_for(server, data)
             yield f"postgresql://postgres@127.0.0.1:{port}"
         finally:
-            server.send_signal(signal.SIGINT)  # fast: whoever is still connected is not waited for
-            server.wait(30)
+            server.send_signal(signal.SIGQUIT)  # at once: what it holds is thrown away
+            server.wait(120)
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1):
-                return
-        except OSError:
-            assert server.poll() is None, "PostgreSQL did not start"
-            assert time.monotonic() < end, "PostgreSQL does not answer"
-            time.sleep(0.05)
+def _wait_for(server: subprocess.Popen[bytes], data: Path) -> None:
+    end = time.monotonic() + 120
+    while not _is_ready(data):
+        assert server.poll() is None, "PostgreSQL did not start"
+        assert time.monotonic() < end, "PostgreSQL does not answer"
+        time.sleep(0.02)
+
+
+def _is_ready(data: Path) -> bool:
+    """Whether the server says in its own file that it takes connections, as pg_ctl looks for it."""
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except OSError:
+        return False
+    return len(lines) >= 8 and lines[7].strip() == "ready"
 
 
 _numbers = count()
@@ -132,12 +157,7 @@ def postgres_url(postgres_server: str) -> str:
     name = f"amidst_{os.getpid()}_{next(_numbers)}"
 
     async def create() -> None:
-        while True:
-            try:
-                connection = await asyncpg.connect(f"{postgres_server}/postgres")
-                break
-            except asyncpg.CannotConnectNowError:  # it listens before it is ready
-                await asyncio.sleep(0.05)
+        connection = await asyncpg.connect(f"{postgres_server}/postgres")
         await connection.execute(f"CREATE DATABASE {name}")
         await connection.close()
 

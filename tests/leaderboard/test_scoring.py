@@ -138,7 +138,7 @@ def test_a_scorer_ends_with_who_started_it(tmp_path: Path) -> None:
     assert scorer.stdin is not None
     assert scorer.poll() is None
     scorer.stdin.close()
-    assert scorer.wait(20) == 3
+    assert scorer.wait(120) == 3
 
 
 def test_a_file_that_was_changed_is_refused(tmp_path: Path, dataset: CocoDataset) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -148,17 +147,16 @@ def test_a_resumed_run_ends_the_same(scene: CocoDataset, tmp_path: Path) -> None
     assert all(torch.equal(parts[name], value) for name, value in whole.items())
 
 
-def test_two_processes_learn_what_one_does(scene: CocoDataset, tmp_path: Path) -> None:
+def test_two_processes_learn_what_one_does(
+    scene: CocoDataset, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
     """Each leaves out the branch that a batch does not teach; without dropout the weights agree."""
     experiment = override(DEEP, ["model.dropout=0.0", "optim.kind=sgd", "train.ema_decay=null"])
     train(experiment, scene, tmp_path, tmp_path / "one", device="cpu")
     scene.save(tmp_path / "scene.json")
     (tmp_path / "experiment.json").write_bytes(msgspec.json.encode(to_builtins(experiment)))
     (tmp_path / "script.py").write_text(SCRIPT)
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port = server.getsockname()[1]
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
     processes = [
         subprocess.Popen(
             [sys.executable, str(tmp_path / "script.py"), str(tmp_path)],

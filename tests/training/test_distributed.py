@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +51,10 @@ if __name__ == "__main__":
 """
 
 
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
-
-
-def train_on_two_machines(folder: Path, name: str) -> list[subprocess.CompletedProcess[str]]:
+def train_on_two_machines(folder: Path, name: str, port: int) -> list[subprocess.CompletedProcess[str]]:
     """torchrun once a machine, with one process each; both machines are this one."""
     (folder / "script.py").write_text(SCRIPT)
-    meeting = ["--nnodes", "2", "--master-addr", "127.0.0.1", "--master-port", str(free_port())]
+    meeting = ["--nnodes", "2", "--master-addr", "127.0.0.1", "--master-port", str(port)]
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "torch.distributed.run", *meeting, "--node-rank", str(rank),
@@ -91,7 +85,7 @@ def test_one_process_needs_no_others() -> None:
 
 
 def test_two_machines_learn_what_one_process_learns(
-    tiny_experiment: Experiment, make_scene: Any, tmp_path: Path
+    tiny_experiment: Experiment, make_scene: Any, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     """Half of the images are empty, so that often one process has objects and the other none."""
     settings = ["schedule.iterations=6", "optim.accumulate=2", "optim.lr_batch=8"]
@@ -103,7 +97,7 @@ def test_two_machines_learn_what_one_process_learns(
     (tmp_path / "experiment.json").write_bytes(msgspec.json.encode(to_builtins(experiment)))
 
     train(experiment, dataset, tmp_path / "images", tmp_path / "one", device="cpu")
-    for process in train_on_two_machines(tmp_path, "two"):
+    for process in train_on_two_machines(tmp_path, "two", free_port()):
         assert process.returncode == 0, process.stdout
 
     one, two = (read_lines(tmp_path / name / "log.jsonl") for name in ("one", "two"))
