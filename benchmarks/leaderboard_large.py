@@ -26,7 +26,6 @@ import timing
 from amidst.coco import masks
 from amidst.evaluation import evaluate
 from amidst.leaderboard.checking import PublicCategory, PublicImage, PublicList
-from amidst.leaderboard.config import UploadLimits
 from amidst.leaderboard.scoring import Outcome, Task
 
 RESULTS = Path(__file__).parent / "results" / "leaderboard_large.json"
@@ -142,7 +141,7 @@ def run_large(folder: Path, size: int) -> dict[str, object]:
     records, check_s, check_mb = timed([sys.executable, "-c", CHECK, str(public), str(results)])
     work = folder / "work"
     work.mkdir()
-    task = Task(str(results), "results.json", str(truth), str(work), "segm", UploadLimits())
+    task = Task(str(results), "results.json", str(truth), str(work), "segm")
     line, score_s, score_mb = timed(
         [sys.executable, "-m", "amidst.leaderboard.scoring"], msgspec.json.encode(task) + b"\n"
     )

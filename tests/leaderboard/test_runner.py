@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +13,8 @@ import pytest
 
 from amidst.coco import CocoDataset
 from amidst.leaderboard import benchmarks, submissions
-from amidst.leaderboard.config import BenchmarkConfig, TimeLimits
+from amidst.leaderboard.benchmarks import Settings
+from amidst.leaderboard.config import BenchmarkConfig, TimeLimits, UploadLimits
 from amidst.leaderboard.folder import Folder
 from amidst.leaderboard.runner import Runner
 from amidst.leaderboard.schema import worker
@@ -21,7 +24,7 @@ from amidst.leaderboard.submissions import Method, Submission
 Play = Any
 
 
-async def queued(store: Store, folder: Folder, data: bytes, team: str = "A") -> int:
+async def queued(store: Store, folder: Folder, data: bytes, team: str = "A", name: str = "r.json") -> int:
     """A submission of a new team in the queue, whose file is `data`."""
 
     def work(connection: Any) -> int:
@@ -35,7 +38,7 @@ async def queued(store: Store, folder: Folder, data: bytes, team: str = "A") -> 
             phase.config,
             team_id=team_id,
             worker_id=1,
-            file_name="r.json",
+            file_name=name,
             size=len(data),
             sha256="",
             about=Method(),
@@ -72,6 +75,24 @@ async def taken(store: Store, key: int) -> int:
     """How often a scorer has taken the submission."""
     states = [change.after for change in await store.read(lambda c: submissions.changes(c, key))]
     return states.count("running")
+
+
+def test_settings_of_now_hold_for_a_runner_that_was_started_before(
+    with_board: Play, dataset: CocoDataset, make_detections: Callable[..., Any]
+) -> None:
+    """And what was taken by the limits of its time is scored."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("r.json", json.dumps(make_detections(dataset, 1)))
+    config = BenchmarkConfig(keep_uploads=False, uploads=UploadLimits(max_unpacked=1))
+
+    async def play(store: Store, folder: Folder) -> None:
+        key = await queued(store, folder, packed.getvalue(), name="r.zip")
+        await store.write(lambda c: benchmarks.change(c, Settings("Board", "", config)))
+        found = await ended(store, folder, BenchmarkConfig(), key)
+        assert (found.state, folder.upload(key).exists()) == ("scored", False)
+
+    with_board(play)
 
 
 @pytest.mark.parametrize("keep", [True, False])

@@ -18,7 +18,7 @@ from amidst.coco import CocoDataset, masks
 from amidst.evaluation import evaluate, score_proposals
 from amidst.evaluation.summary import NUMBERS
 from amidst.leaderboard import grouping
-from amidst.leaderboard.config import Kind, UploadLimits
+from amidst.leaderboard.config import Kind
 from amidst.leaderboard.scoring import PROPOSALS_AT, Outcome, Task, score_submission
 
 MakeDataset = Callable[..., CocoDataset]
@@ -31,7 +31,7 @@ def task(folder: Path, dataset: CocoDataset, data: bytes, kind: Kind) -> Task:
     dataset.save(folder / "truth.json")
     (folder / "upload").write_bytes(data)
     where = [str(folder / name) for name in ("upload", "truth.json", "work")]
-    return Task(where[0], "results.json", where[1], where[2], kind, UploadLimits())
+    return Task(where[0], "results.json", where[1], where[2], kind)
 
 
 def with_masks(records: list[dict[str, Any]], boxes: bool = False) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import pytest
 
 from amidst.errors import DataError
 from amidst.leaderboard.checking import PublicCategory, PublicImage, PublicList, Rules
-from amidst.leaderboard.config import BenchmarkConfig
+from amidst.leaderboard.config import BenchmarkConfig, UploadLimits
 from amidst.leaderboard.uploads import Uploads, size_of
 
 RULES = Rules.of(PublicList((PublicImage(1, 9, 9, "a.jpg"),), (PublicCategory(1, "c"),)), BenchmarkConfig())
@@ -45,3 +45,14 @@ def test_what_was_wrong_before_is_wrong_again(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(DataError, match="index 0: image 2"):
             uploads.finish(1, "r.json", path)
+
+
+def test_other_limits_hold_for_what_begins_to_come_then(tmp_path: Path) -> None:
+    data, uploads = json.dumps([RECORD] * 9).encode(), Uploads(RULES)
+    uploads.append(1, "r.json", tmp_path / "1", data[:50])
+    uploads.set_limits(UploadLimits(max_per_image=8))
+    uploads.append(1, "r.json", tmp_path / "1", data[50:])
+    assert uploads.finish(1, "r.json", tmp_path / "1")[1] == 9
+    uploads.append(2, "r.json", tmp_path / "2", data)
+    with pytest.raises(DataError, match="more than 8"):
+        uploads.finish(2, "r.json", tmp_path / "2")

@@ -5,6 +5,7 @@ Statements over one connection, as in `submissions`; `create` alone also writes 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,14 +23,22 @@ from amidst.leaderboard.stored import read_settings
 from amidst.store.opening import Store
 
 LONGEST_NAME = 200
+LONGEST_DESCRIPTION = 4000
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+MAILTO = re.compile(r"mailto:[\w.+-]+@[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
-class Benchmark(msgspec.Struct, frozen=True):
-    """A benchmark, as everybody may know it. warnings: settings that this version would not take."""
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What organisers say of a benchmark as a whole."""
 
     name: str
     description: str
     config: BenchmarkConfig
+
+
+class Benchmark(Settings, frozen=True):
+    """A benchmark. warnings: settings that this version would not take."""
+
     warnings: list[str] = []
 
 
@@ -83,11 +92,10 @@ async def create(
 ) -> list[Phase]:
     """Writes the public list and the hidden parts, then the database, in which the benchmark then exists.
 
-    Raises UsageError for shares that do not fit, phases of one name or a senseless name, DataError for
+    Raises UsageError for shares that do not fit, phases of one name or senseless words, DataError for
     annotations that cannot be scored so.
     """
-    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-        raise UsageError(f"a benchmark needs a name of 1 to {LONGEST_NAME} printable characters")
+    _check_words(Settings(name, description, config))
     names = [new.name for new in phases]
     if len(set(names)) != len(names):
         raise UsageError(f"phases need different names, got {names}")
@@ -118,6 +126,18 @@ async def create(
     return made
 
 
+def _check_words(settings: Settings) -> None:
+    name, contact = settings.name, settings.config.contact
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise UsageError(f"a benchmark needs a name of 1 to {LONGEST_NAME} printable characters")
+    if len(settings.description) > LONGEST_DESCRIPTION or CONTROL.search(settings.description):
+        raise UsageError(
+            f"a description has at most {LONGEST_DESCRIPTION} characters, and no control characters"
+        )
+    if contact.lower().startswith("mailto:") and MAILTO.fullmatch(contact) is None:
+        raise UsageError(f"contact {contact!r}: expected words, or one address as mailto:name@host")
+
+
 def _check(dataset: CocoDataset, config: BenchmarkConfig) -> None:
     if not dataset.images or not dataset.annotations:
         raise DataError("a benchmark needs images and annotations", rule="empty")
@@ -137,6 +157,27 @@ def find(connection: Connection) -> Benchmark:
     if row is None:
         raise UsageError("no benchmark here; make one with `amidst leaderboard init`")
     return Benchmark(row["name"], row["description"], *read_settings(row["config_json"], BenchmarkConfig))
+
+
+def change(connection: Connection, after: Settings) -> Benchmark:
+    """Other settings; gives those of before.
+
+    Raises UsageError for senseless words, and for what annotations or scores depend on.
+    """
+    _check_words(after)
+    before = find(connection)
+    if after.config.kind != before.config.kind:
+        raise UsageError(
+            f"kind stays {before.config.kind}: the annotations were checked for it and scores are of it; "
+            "make another benchmark with `amidst leaderboard init`"
+        )
+    scored = select(submission.c.id).where(submission.c.scored_at.is_not(None)).limit(1)
+    if after.config.tie != before.config.tie and connection.scalar(scored) is not None:
+        raise UsageError(f"tie stays {before.config.tie}: there are scores, and their places depend on it")
+    text = msgspec.json.encode(after.config).decode()
+    words = {"name": after.name.strip(), "description": after.description}
+    connection.execute(benchmark.update().values(**words, config_json=text))
+    return before
 
 
 def warnings(connection: Connection) -> list[str]:

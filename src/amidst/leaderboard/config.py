@@ -27,15 +27,20 @@ Bytes = Annotated[int, msgspec.Meta(ge=1, le=2**42)]
 
 
 class UploadLimits(Config, frozen=True):
-    """What a submission may be. max_bytes: as sent; max_unpacked and max_ratio: of a zip archive.
+    """What a submission may be, by the limits of the time when it begins to come.
 
-    max_per_image: records of one image; of those of one category COCO's metric counts the best 100.
+    max_bytes: as sent; max_unpacked and max_ratio: of a zip archive. max_per_image: records of one image; of
+    those of one category COCO's metric counts the best 100.
     """
 
     max_bytes: Bytes = 4 * 2**30
     max_unpacked: Bytes = 8 * 2**30
     max_ratio: Count = 200
     max_per_image: Count = 1000
+
+
+ANY_SIZE = UploadLimits(max_bytes=2**42, max_unpacked=2**42, max_ratio=1_000_000, max_per_image=1_000_000)
+"""What a scorer goes by: a file that was taken once is scored, also where the limits are lower now."""
 
 
 class TimeLimits(Config, frozen=True):
@@ -57,11 +62,13 @@ class BenchmarkConfig(Config, frozen=True):
     """A benchmark. tie: of equal scores the earlier submission goes first, or both share the place.
 
     keep_uploads: of scored submissions; those that were not scored are always removed. near_equal: the share
-    of equal detections from which two submissions are noted as nearly the same.
+    of equal detections from which two submissions are noted as nearly the same. contact: whom to ask, in
+    words or as mailto:name@host; pages that let nobody in show it.
     """
 
     kind: Kind = "bbox"
     tie: Tie = "earlier"
+    contact: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
     keep_uploads: bool = True
     near_equal: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.9
     uploads: UploadLimits = UploadLimits()

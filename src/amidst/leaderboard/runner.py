@@ -14,12 +14,13 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from amidst.errors import StoreUnavailable
-from amidst.leaderboard import submissions
+from amidst.leaderboard import benchmarks, submissions
 from amidst.leaderboard.config import BenchmarkConfig, TimeLimits
 from amidst.leaderboard.folder import Folder
 from amidst.leaderboard.schema import near_equal, submission
@@ -38,7 +39,10 @@ log = logging.getLogger(__name__)
 
 
 class Runner:
-    """scorers: how many at a time; with 0 it only watches."""
+    """config: of the benchmark; what is changed later holds from the next submission or look on.
+
+    scorers: how many at a time; with 0 it only watches.
+    """
 
     def __init__(
         self,
@@ -77,8 +81,8 @@ class Runner:
 
     async def sweep(self) -> None:
         """One look of the watchdog."""
-        times, now = self._config.times, self._clock()
-        changed = await self._store.write(lambda c: submissions.sweep(c, times, now))
+        now = self._clock()
+        changed = await self._store.write(lambda c: submissions.sweep(c, self._settings(c).times, now))
         for key, state in changed:
             log.warning("submission %d: %s by the watchdog", key, state)
             if state != "queued":
@@ -119,11 +123,16 @@ class Runner:
         log.error("submission %d could not be scored; now %s", job.submission, state)
 
     def _claim(self, connection: Connection) -> tuple[Job, int] | None:
-        job = submissions.claim(connection, self._config.times, self._clock())
+        job = submissions.claim(connection, self._settings(connection).times, self._clock())
         if job is None:
             return None
         wanted = select(submission.c.phase_id).where(submission.c.id == job.submission)
         return job, connection.execute(wanted).scalar_one()
+
+    def _settings(self, connection: Connection) -> BenchmarkConfig:
+        """Those of now."""
+        self._config = benchmarks.find(connection).config
+        return self._config
 
     async def score(self, claimed: tuple[Job, int]) -> None:
         """Runs a scorer for a submission and writes what came of it."""
@@ -154,13 +163,18 @@ class Runner:
         """What a scorer says; None if it died. Killed if nobody waits any more."""
         work = self._folder.work / secrets.token_hex(8)
         work.mkdir(mode=0o700)
+        try:
+            return await self._outcome(job, phase_id, work)
+        finally:
+            self._folder.remove_work(work)
+
+    async def _outcome(self, job: Job, phase_id: int, work: Path) -> Outcome | None:
         task = Task(
             upload=str(self._folder.upload(job.submission)),
             name=job.file_name,
             truth=str(self._folder.truth(phase_id)),
             work=str(work),
             kind=self._config.kind,
-            limits=self._config.uploads,
         )
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "amidst.leaderboard.scoring"),
@@ -185,7 +199,6 @@ class Runner:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-            self._folder.remove_work(work)
 
     async def _beat(self, job: Job, process: asyncio.subprocess.Process) -> None:
         """Prolongs the lease; ends the scorer whose submission was withdrawn or given back meanwhile."""

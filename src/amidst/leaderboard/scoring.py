@@ -27,7 +27,7 @@ from amidst.coco.dataset import CocoDataset
 from amidst.errors import DataError
 from amidst.evaluation.parts import evaluate_parts, score_proposal_parts
 from amidst.evaluation.summary import NUMBERS
-from amidst.leaderboard.config import Kind, UploadLimits
+from amidst.leaderboard.config import ANY_SIZE, Kind
 from amidst.leaderboard.grouping import Groups
 from amidst.leaderboard.records import Part, Reader
 from amidst.leaderboard.similarity import Sketch
@@ -44,7 +44,6 @@ class Task(msgspec.Struct, frozen=True):
     truth: str
     work: str
     kind: Kind
-    limits: UploadLimits
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -75,7 +74,7 @@ def score_submission(task: Task) -> Outcome:
 
 
 def _parts(task: Task) -> Iterator[Part]:
-    reader = Reader(task.name, task.limits)
+    reader = Reader(task.name, ANY_SIZE)
     with Path(task.upload).open("rb") as file:
         while data := file.read(READ_BYTES):
             yield from reader.feed(data)

@@ -7,12 +7,14 @@ Blocking calls; the server makes them in threads, one at a time for each upload.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import OrderedDict
 from pathlib import Path
 
 from amidst.errors import DataError
 from amidst.leaderboard.checking import Checker, Rules
+from amidst.leaderboard.config import UploadLimits
 
 READ_BYTES = 1 << 20
 MOST_CHECKERS = 64
@@ -25,6 +27,10 @@ class Uploads:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._checkers: OrderedDict[int, Checker] = OrderedDict()
+
+    def set_limits(self, limits: UploadLimits) -> None:
+        """Other limits, for uploads that begin from now on."""
+        self._rules = dataclasses.replace(self._rules, limits=limits)
 
     def append(self, submission: int, name: str, path: Path, data: bytes) -> None:
         """Writes the next bytes, then checks them. Raises DataError, after which the upload is over."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from amidst.apps.cli.console import print_json, print_table, say
 from amidst.apps.cli.crowd_audit import noted
 from amidst.apps.cli.crowd_campaigns import Place, now, opened
+from amidst.apps.cli.settings_rows import HEAD, setting, setting_rows, told
 from amidst.apps.server.crowd.settings_form import form
-from amidst.config import keys, override, to_builtins
+from amidst.config import override, to_builtins
 from amidst.crowd import engine
 from amidst.crowd.config import CampaignConfig
 
@@ -58,11 +58,12 @@ def settings(
     if as_json:
         print_json(to_builtins(config))
     elif not changes and pause is None:
-        print_table("settings", ("key for --set", "value", "default", ""), _rows(config))
+        notes = {field.key: field.note for group in form() for field in group.fields}
+        print_table("settings", HEAD, setting_rows(config, CampaignConfig(), notes))
     else:
         for change in changes or []:
             key = change.partition("=")[0].strip()
-            say(f"{key} is {_text(_at(config, key))}")
+            say(f"{key} is {told(setting(config, key))}")
         if pause is not None:
             say("no more work is handed out" if pause else "work is handed out")
 
@@ -84,28 +85,3 @@ async def _config(place: Place, changes: Sequence[str], pause: bool | None) -> C
             await engine.change_state(store, state)
             await noted(store, "campaign.state", "", {"state": state})
         return after
-
-
-def _rows(config: CampaignConfig) -> list[tuple[str, ...]]:
-    notes = {field.key: field.note for group in form() for field in group.fields}
-    default = CampaignConfig()
-    rows: list[tuple[str, ...]] = []
-    for key in keys(config):
-        value, usual = _at(config, key), _at(default, key)
-        rows.append((key, _text(value), "" if value == usual else _text(usual), notes.get(key, "")))
-    return rows
-
-
-def _at(config: CampaignConfig, key: str) -> Any:
-    value: Any = to_builtins(config)
-    for part in key.split("."):
-        value = value[part]
-    return value
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    if isinstance(value, float):
-        return f"{value:g}"
-    return value if isinstance(value, str) else json.dumps(value)

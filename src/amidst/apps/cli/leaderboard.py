@@ -25,6 +25,7 @@ from amidst.apps.cli.leaderboard_place import (
     parse_phase,
     tidy_url,
 )
+from amidst.apps.cli.leaderboard_settings import settings_app
 from amidst.apps.server.installation import keep_address, load_secrets
 from amidst.apps.server.leaderboard.app import BoardConfig, create_app, make_accounts
 from amidst.apps.server.serving import bind, is_loopback, make_server
@@ -36,7 +37,7 @@ from amidst.leaderboard.config import BenchmarkConfig
 from amidst.leaderboard.runner import Runner
 
 app = new_app("Run an evaluation server with hidden annotations, or submit to one.")
-for part in (client_app, link_app, phase_app, export_app, database_app):
+for part in (settings_app, client_app, link_app, phase_app, export_app, database_app):
     app.registered_commands += part.registered_commands
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the benchmark.")]
@@ -59,6 +60,7 @@ def init(
         typer.Option(metavar="NAME:SHARE", help="A phase and its share of the images. [dev:0.5, final:0.5]"),
     ] = None,
     description: Annotated[str, typer.Option(help="Shown above the table.")] = "",
+    contact: Annotated[str, typer.Option(help="Whom to ask: words, or mailto:name@host.")] = "",
     seed: Annotated[
         int | None, typer.Option(help="Of the division; random if left out.", show_default=False)
     ] = None,
@@ -79,7 +81,7 @@ def init(
 
       amidst leaderboard init masks/ --ann test.json --name Masks --kind segm --phase a:0.3 --phase b:0.7
     """
-    config = override(BenchmarkConfig(kind=kind), settings or [])
+    config = override(BenchmarkConfig(kind=kind, contact=contact), settings or [])
     phases = [parse_phase(word, first=not i) for i, word in enumerate(phase or ["dev:0.5", "final:0.5"])]
     dataset = CocoDataset.load(ann)
     made = make(Place(folder, database_url), dataset, name, description, config, phases, seed)

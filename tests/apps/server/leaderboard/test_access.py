@@ -39,6 +39,8 @@ def test_only_organisers_organise(site: Any) -> None:
     managers = ["manager", "owner"]
     for route in (
         "POST /api/teams/invite",
+        "GET /api/board/settings",
+        "POST /api/board/settings",
         "POST /api/phases/{phase}/settings",
         "GET /api/organise/submissions",
     ):

@@ -19,6 +19,7 @@ PAGES = (
     ("ann", "/submissions"),
     ("eve", "/submissions"),
     ("owner", "/organise#phases"),
+    ("owner", "/organise#benchmark"),
     ("owner", "/organise#teams"),
     ("owner", "/organise#submissions"),
     ("owner", "/organise#events"),
@@ -56,6 +57,7 @@ def test_a_page_fits_its_window_and_has_no_barriers(
     page.wait_for_selector(SHOWN)
     for unfold in page.get_by_role("button", expanded=False).all():
         unfold.click()
+    page.evaluate("document.querySelectorAll('main details').forEach(one => one.open = true)")
     for width in (768, 390):
         page.set_viewport_size({"width": width, "height": 844})
         page.wait_for_function("width => innerWidth === width", arg=width)

@@ -36,6 +36,33 @@ def test_phases_are_set(organiser: Any, site: Any) -> None:
     card.locator(".banner.error", has_text="closes after it has opened").wait_for()
 
 
+def test_the_benchmark_is_set(organiser: Any, site: Any) -> None:
+    organiser.get_by_role("link", name="Benchmark").click()
+    organiser.get_by_label("Name").fill("Crates <i>")
+    organiser.get_by_label("Contact").fill("mailto:olga")
+    organiser.get_by_role("button", name="Save").click()
+    organiser.locator(".banner.error", has_text="mailto:name@host").wait_for()
+    organiser.get_by_label("Contact").fill("Olga, room 5")
+    organiser.get_by_text("Limits of files").click()
+    organiser.get_by_label("Records of one image").fill("999")
+    organiser.get_by_role("button", name="Save").press("Enter")
+    organiser.get_by_text("Saved, and in force.").wait_for()
+    organiser.get_by_role("heading", name="Crates <i>").wait_for()
+    board = site.call("", "GET", "/api/board")[1]
+    assert (board["name"], board["contact"], board["limits"]["max_per_image"]) == (
+        "Crates <i>",
+        "Olga, room 5",
+        999,
+    )
+    organiser.get_by_role("link", name="Events").click()
+    event = organiser.locator("tbody tr", has_text="changed the benchmark").first
+    assert "Olga, room 5" in event.inner_text()
+    organiser.goto(f"{site.url}/organise#benchmark")
+    organiser.get_by_label("Name").fill("Boxes <b>")
+    organiser.get_by_role("button", name="Save").click()
+    organiser.get_by_text("Saved, and in force.").wait_for()
+
+
 def test_teams_invitations_and_ways_back(organiser: Any, site: Any, visitor: Any) -> None:
     organiser.get_by_role("link", name="Teams and people").click()
     organiser.get_by_label("Team", exact=True).fill("New <ones>")

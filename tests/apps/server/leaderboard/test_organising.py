@@ -82,3 +82,36 @@ def test_refusals_say_whom_a_route_is_for(site: Any) -> None:
     site.tokens["stranger"] = "x" * 32
     assert "token is unknown" in site.call("stranger", "GET", "/api/submissions")[1]["error"]["message"]
     assert "sign in first" in site.call("", "GET", "/api/submissions")[1]["error"]["message"]
+
+
+def test_settings_of_the_benchmark_hold_at_once(site: Any, make_guesses: Guesses) -> None:
+    path = "/api/board/settings"
+    before = site.call("max", "GET", path)[1]
+    assert (before.pop("warnings"), before["name"], before["config"]["kind"]) == ([], "Boxes <b>", "bbox")
+    config = {**before["config"], "contact": "mailto:o@e.org"}
+    uploads = {**config["uploads"], "max_bytes": 100_000, "max_per_image": 1}
+    after = {"name": "Crates", "description": "New.", "config": {**config, "uploads": uploads}}
+    status, found = site.call("max", "POST", path, after)
+    assert (status, found["name"], found["config"]["uploads"]["max_per_image"]) == (200, "Crates", 1)
+    shown = site.call("", "GET", "/api/board")[1]
+    assert (shown["name"], shown["description"], shown["contact"]) == ("Crates", "New.", "mailto:o@e.org")
+    assert shown["limits"] == uploads
+    assert site.announce("ann", 100_001)[0] == 413
+    refused = site.send("ann", make_guesses(site.dataset, 61))
+    assert (refused[0], "more than 1" in refused[1]["error"]["message"]) == (422, True)
+    noted = site.call("owner", "GET", "/api/audit")[1][0]
+    assert (noted["action"], noted["display"]) == ("benchmark.settings", "max")
+    assert (noted["details"]["before"]["name"], noted["details"]["after"]["name"]) == ("Boxes <b>", "Crates")
+    assert site.call("max", "POST", path, after)[0] == 200  # nothing new: no event
+    assert site.call("owner", "GET", "/api/audit")[1][0]["id"] == noted["id"]
+    for wrong, told in (
+        ({**after, "config": {**config, "kind": "segm"}}, "kind stays bbox"),
+        ({**after, "config": {**config, "contact": "mailto:x"}}, "mailto:name@host"),
+        ({**after, "config": {**config, "uploads": {"max_ratio": 0}}}, "max_ratio"),
+        ({**after, "phases": []}, "phases"),
+        ({**after, "name": " "}, "needs a name"),
+    ):
+        status, refusal = site.call("max", "POST", path, wrong)
+        assert (status, told in refusal["error"]["message"]) == (422, True), refusal
+    assert site.call("max", "POST", path, before)[0] == 200
+    assert site.call("", "GET", "/api/board")[1]["name"] == "Boxes <b>"

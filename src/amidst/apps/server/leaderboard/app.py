@@ -109,8 +109,8 @@ async def create_app(
     uploads = Uploads(Rules.of(read_public(folder.public), benchmark.config))
     runner = Runner(store, folder, benchmark.config, clock, scorers=config.scorers)
     routers = [
-        BoardRoutes(store, gate, folder, benchmark).router(),
-        SendingRoutes(store, gate, folder, benchmark, uploads, runner, config.pieces).router(),
+        BoardRoutes(store, gate, folder).router(),
+        SendingRoutes(store, gate, folder, uploads, runner, config.pieces).router(),
         OrganisingRoutes(store, gate).router(),
         AuthRoutes(gate, config.auth, hasher).router(),
         AccountRoutes(gate).router(),

@@ -5,7 +5,6 @@ Scores leave here rounded, and only where the phase lets the asker see them; to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -15,10 +14,11 @@ from sqlalchemy import Connection
 from amidst.apps.server.access import ANYONE, MANAGERS, Gate, Routes
 from amidst.apps.server.errors import Refusal, reply
 from amidst.leaderboard import benchmarks, ranking, submissions
-from amidst.leaderboard.benchmarks import Benchmark, Phase
-from amidst.leaderboard.config import PhaseConfig
+from amidst.leaderboard.benchmarks import Phase
+from amidst.leaderboard.config import BenchmarkConfig, PhaseConfig
 from amidst.leaderboard.folder import Folder
-from amidst.leaderboard.ranking import MAIN, Row
+from amidst.leaderboard.ranking import MAIN
+from amidst.leaderboard.submissions import Submission
 from amidst.store.opening import Store
 
 PhaseName = Annotated[str, Path(min_length=1, max_length=60)]
@@ -31,7 +31,6 @@ class BoardRoutes:
     store: Store
     gate: Gate
     folder: Folder
-    benchmark: Benchmark
 
     def router(self) -> APIRouter:
         """The routes."""
@@ -44,16 +43,17 @@ class BoardRoutes:
 
     async def board(self) -> Response:
         """The benchmark and its phases."""
-        found = await self.store.read(benchmarks.phases)
+        benchmark, phases = await self.store.read(lambda c: (benchmarks.find(c), benchmarks.phases(c)))
         return reply(
             {
-                "name": self.benchmark.name,
-                "description": self.benchmark.description,
-                "kind": self.benchmark.config.kind,
-                "tie": self.benchmark.config.tie,
-                "main": MAIN[self.benchmark.config.kind],
-                "limits": self.benchmark.config.uploads,
-                "phases": [about(phase) for phase in found],
+                "name": benchmark.name,
+                "description": benchmark.description,
+                "contact": benchmark.config.contact,
+                "kind": benchmark.config.kind,
+                "tie": benchmark.config.tie,
+                "main": MAIN[benchmark.config.kind],
+                "limits": benchmark.config.uploads,
+                "phases": [about(phase) for phase in phases],
             }
         )
 
@@ -63,42 +63,41 @@ class BoardRoutes:
 
     async def table(self, request: Request, phase: PhaseName) -> Response:
         """The table of a phase, and its scored submissions over time."""
-        found, all_sent = await self._seen(request, phase)
-        kind = self.benchmark.config.kind
+        config, found, all_sent = await self._seen(request, phase)
         return reply(
             {
                 "phase": about(found),
-                "rows": self._rows(found, all_sent),
-                "history": ranking.history(all_sent, kind, found.config),
+                "rows": ranking.table(all_sent, config, found.config),
+                "history": ranking.history(all_sent, config.kind, found.config),
             }
         )
 
     async def table_csv(self, request: Request, phase: PhaseName) -> Response:
         """The table of a phase as CSV."""
-        found, all_sent = await self._seen(request, phase)
-        text = ranking.to_csv(self._rows(found, all_sent))
+        config, found, all_sent = await self._seen(request, phase)
+        text = ranking.to_csv(ranking.table(all_sent, config, found.config))
         headers = {
             "Cache-Control": "no-store",
             "Content-Disposition": 'attachment; filename="leaderboard.csv"',
         }
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
-    def _rows(self, phase: Phase, sent: Sequence[submissions.Submission]) -> list[Row]:
-        return ranking.table(sent, self.benchmark.config, phase.config)
-
-    async def _seen(self, request: Request, name: str) -> tuple[Phase, list[submissions.Submission]]:
-        """A phase and the submissions of which the asker may see the scores."""
+    async def _seen(self, request: Request, name: str) -> tuple[BenchmarkConfig, Phase, list[Submission]]:
+        """The benchmark's settings, a phase, and the submissions of which the asker may see the scores."""
         session = await self.gate.session(request)
         manages = session is not None and session.role in MANAGERS
 
-        def work(connection: Connection) -> tuple[Phase, list[submissions.Submission]]:
-            phase = benchmarks.find_phase(connection, name)
+        def sent(connection: Connection, phase: Phase) -> list[Submission]:
             if manages or phase.config.visibility == "all":
-                return phase, submissions.listed(connection, phase_id=phase.id, limit=100_000)
+                return submissions.listed(connection, phase_id=phase.id, limit=100_000)
             team = benchmarks.team_of(connection, session.account) if session is not None else None
             if phase.config.visibility == "nobody" or team is None:
-                return phase, []
-            return phase, submissions.listed(connection, team_id=team[0], phase_id=phase.id, limit=100_000)
+                return []
+            return submissions.listed(connection, team_id=team[0], phase_id=phase.id, limit=100_000)
+
+        def work(connection: Connection) -> tuple[BenchmarkConfig, Phase, list[Submission]]:
+            phase = benchmarks.find_phase(connection, name)
+            return benchmarks.find(connection).config, phase, sent(connection, phase)
 
         return await self.store.read(work)
 

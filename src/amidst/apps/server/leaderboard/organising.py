@@ -1,4 +1,4 @@
-"""What organisers do: teams and their invitations, settings of phases, looking at all submissions."""
+"""What organisers do: settings, teams and their invitations, looking at all submissions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from sqlalchemy import Connection, select
 
 from amidst.apps.server import sessions
 from amidst.apps.server.access import MANAGERS, SIGNED_IN, Gate, Routes, session_of
+from amidst.apps.server.accounts import Accounts
 from amidst.apps.server.bodies import Body, plain_text, read_body
 from amidst.apps.server.errors import reply
 from amidst.apps.server.leaderboard.board import PhaseName, about
+from amidst.config import to_builtins
 from amidst.leaderboard import benchmarks, submissions
-from amidst.leaderboard.benchmarks import Phase
+from amidst.leaderboard.benchmarks import Benchmark, Phase, Settings
 from amidst.leaderboard.config import PhaseConfig
 from amidst.leaderboard.ranking import rounded
 from amidst.leaderboard.schema import near_equal
@@ -44,7 +46,9 @@ class OrganisingRoutes:
         routes = Routes(self.gate)
         routes.add("GET", "/api/teams", self.teams, MANAGERS)
         routes.add("POST", "/api/teams/invite", self.invite, MANAGERS, TeamBody, status=201)
-        routes.add("POST", "/api/phases/{phase}/settings", self.settings, MANAGERS, PhaseConfig)
+        routes.add("GET", "/api/board/settings", self.settings, MANAGERS)
+        routes.add("POST", "/api/board/settings", self.change, MANAGERS, Settings)
+        routes.add("POST", "/api/phases/{phase}/settings", self.set_phase, MANAGERS, PhaseConfig)
         routes.add("GET", "/api/organise/submissions", self.submissions, MANAGERS)
         routes.add("GET", "/api/organise/near-equal", self.near_equal, MANAGERS)
         routes.add("POST", "/api/token", self.token, SIGNED_IN, status=201)
@@ -71,7 +75,17 @@ class OrganisingRoutes:
         team, token = await self.store.write(work)
         return reply({"team": team, "token": token}, 201)
 
-    async def settings(self, request: Request, phase: PhaseName) -> Response:
+    async def settings(self) -> Response:
+        """The settings of the benchmark as a whole."""
+        return reply(await self.store.read(benchmarks.find))
+
+    async def change(self, request: Request) -> Response:
+        """Put other settings of the benchmark in force, as a whole; what scores depend on stays."""
+        session, after = session_of(request), await read_body(request, Settings)
+        accounts = self.gate.accounts
+        return reply(await self.store.write(lambda c: change_settings(c, accounts, session.account, after)))
+
+    async def set_phase(self, request: Request, phase: PhaseName) -> Response:
         """Put other settings of a phase in force, as a whole."""
         session, config = session_of(request), await read_body(request, PhaseConfig)
 
@@ -123,6 +137,22 @@ class OrganisingRoutes:
         who, accounts = session_of(request).account, self.gate.accounts
         token = await self.store.write(lambda c: accounts.return_link(c, who, who))
         return reply({"token": token}, 201)
+
+
+def change_settings(
+    connection: Connection, accounts: Accounts, who: int | None, after: Settings
+) -> Benchmark:
+    """Other settings of a benchmark, which stand in the events. who: None for the operator of the machine."""
+    before = benchmarks.change(connection, after)
+    found = benchmarks.find(connection)
+    details = {"before": _told(before), "after": _told(found)}
+    if details["before"] != details["after"]:
+        accounts.note(connection, who, "benchmark.settings", "", details)
+    return found
+
+
+def _told(settings: Settings) -> dict[str, Any]:
+    return {"name": settings.name, "description": settings.description, **to_builtins(settings.config)}
 
 
 def _shown(found: submissions.Submission) -> dict[str, Any]:

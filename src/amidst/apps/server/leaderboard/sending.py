@@ -27,7 +27,7 @@ from amidst.apps.server.limits import Limiter, Rate
 from amidst.apps.server.sessions import Session
 from amidst.errors import DataError, StoreUnavailable
 from amidst.leaderboard import benchmarks, submissions
-from amidst.leaderboard.benchmarks import Benchmark
+from amidst.leaderboard.config import UploadLimits
 from amidst.leaderboard.folder import Folder
 from amidst.leaderboard.ranking import rounded
 from amidst.leaderboard.runner import Runner
@@ -71,7 +71,6 @@ class SendingRoutes:
     store: Store
     gate: Gate
     folder: Folder
-    benchmark: Benchmark
     uploads: Uploads
     runner: Runner
     pieces: Rate
@@ -96,7 +95,7 @@ class SendingRoutes:
         What is said of it then (method, description, link) replaces what was said; what is left out stays.
         """
         session, body = session_of(request), await read_body(request, AnnounceBody)
-        most = self.benchmark.config.uploads.max_bytes
+        most = (await self._limits()).max_bytes
         if body.bytes > most:
             raise Refusal(
                 413, f"{body.file_name}: {body.bytes:,} bytes; at most {most:,} are taken [too-large]"
@@ -183,6 +182,7 @@ class SendingRoutes:
         clock = self.gate.accounts.clock
         if found.state == "received":
             await self.store.write(lambda c: submissions.begin(c, found.id, clock()))
+        self.uploads.set_limits(await self._limits())
         try:
             await asyncio.to_thread(self.uploads.append, found.id, found.file_name, path, data)
             if size + len(data) == found.bytes:
@@ -202,6 +202,9 @@ class SendingRoutes:
             path.unlink(missing_ok=True)
             raise
         return reply(await self._about(session, found.id))
+
+    async def _limits(self) -> UploadLimits:
+        return (await self.store.read(benchmarks.find)).config.uploads
 
     async def _complete(self, found: Submission) -> None:
         path, clock = self.folder.upload(found.id), self.gate.accounts.clock

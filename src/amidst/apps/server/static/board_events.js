@@ -12,6 +12,7 @@ const SIZE = 100;
 
 /** @type {Record<string, (of: string) => string>} */
 const WORDS = {
+  "benchmark.settings": () => "changed the benchmark",
   "account.enter": () => "came in by an invitation",
   "account.password": () => "chose a login name and a password",
   "account.return": () => "came back by a link",

@@ -1,5 +1,6 @@
-// For organisers: phases, teams and people, submissions, events; one tab each.
+// For organisers: phases, the benchmark, teams and people, submissions, events; one tab each.
 
+import { benchmark } from "./board_benchmark.js";
 import { events } from "./board_events.js";
 import { openBoard } from "./board_shared.js";
 import { phases } from "./board_settings.js";
@@ -15,6 +16,7 @@ import { element } from "./page.js";
 /** @type {Record<string, {title: string, tab: Tab}>} */
 const TABS = {
   phases: { title: "Phases", tab: phases },
+  benchmark: { title: "Benchmark", tab: benchmark },
   teams: { title: "Teams and people", tab: teams },
   submissions: { title: "Submissions", tab: (root, _, board) => sent(root, board) },
   events: { title: "Events", tab: events },

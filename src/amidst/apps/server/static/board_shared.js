@@ -10,7 +10,7 @@ import { element, putHeader } from "./page.js";
  */
 /** @typedef {{id: number, name: string, images: number, config: PhaseSettings}} Phase */
 /**
- * @typedef {{name: string, description: string, kind: string, tie: string, main: string, phases: Phase[],
+ * @typedef {{name: string, description: string, contact: string, kind: string, tie: string, main: string, phases: Phase[],
  *   limits: {max_bytes: number, max_per_image: number}}} Board
  */
 /**
