@@ -18,15 +18,26 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Workers of pytest-xdist share the cores: each has so many threads, and the programs that it starts."""
+    """Workers of pytest-xdist share the cores: each has so many threads, and the programs that it starts.
+
+    Examples of hypothesis may take as long as a busy machine makes them; in CI they are the same every time.
+    """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers > 1:
         os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // workers, 1)))
+    settings.register_profile(
+        "tests",
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        derandomize="AMIDST_CI" in os.environ,
+    )
+    settings.load_profile("tests")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

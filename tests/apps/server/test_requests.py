@@ -133,7 +133,7 @@ ODD = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.builds(json.dumps, ODD).map(str.encode) | st.binary(max_size=60))
 def test_no_body_breaks_the_server(client: Any, content: bytes) -> None:
     assert client.post("/item", content=content, headers=JSON).status_code in (200, 413, 422)

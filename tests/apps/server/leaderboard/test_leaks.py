@@ -170,13 +170,14 @@ def test_another_team_s_submission_is_as_one_that_does_not_exist(
 
 @pytest.mark.parametrize("kind", ["submission", "image"])
 def test_unknown_and_foreign_take_the_same_time(site: Any, kind: str) -> None:
-    """The quickest of interleaved requests, which other work on the machine disturbs least; a factor of two
-    would show a different path.
+    """The quickest of interleaved requests, which other work on the machine disturbs least: a factor of two
+    would show a different path, however many are sent.
     """
     sent = site.send("bob", [{**BOX, "score": 0.321}])[1]
     of_dev, of_final = (CocoDataset.load(site.folder.truth(phase)).images[0].id for phase in (1, 2))
     times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(25):
+    ratio = 0.0
+    for turn in range(200):
         for side, place in enumerate((sent["id"], 999_999) if kind == "submission" else (of_dev, of_final)):
             begun = time.perf_counter()
             if kind == "submission":
@@ -184,7 +185,9 @@ def test_unknown_and_foreign_take_the_same_time(site: Any, kind: str) -> None:
             else:
                 site.send("ann", [{**BOX, "image_id": place}] * 50 + [{}])
             times[side].append(time.perf_counter() - begun)
-    ratio = min(times[0]) / min(times[1])
+        ratio = min(times[0]) / min(times[1])
+        if turn >= 24 and 0.5 < ratio < 2:
+            break
     assert 0.5 < ratio < 2
 
 
