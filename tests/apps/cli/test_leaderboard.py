@@ -210,6 +210,9 @@ def test_findings_end_with_1_and_wrong_calls_with_2(
     assert run("submit", url, wrong, "--phase", "all", "--token-file", "none").code == 2
     assert run("submit", "ftp://x", wrong, "--phase", "all").code == 2
     assert run("enter", link, "--name", "Bob", "--replace").code == 1  # used up
+    assert run("settings", served.folder, "--contact", "mailto:olga@lab.example").code == 0
+    told = run("enter", link, "--name", "Bob", "--replace")
+    assert (told.code, "ask for a new one (contact: olga@lab.example)" in told.err) == (1, True)
     (tmp_path / "empty.json").touch()
     empty = run("submit", url, "empty.json", "--phase", "all")
     assert (empty.code, "is empty" in empty.err) == (2, True)

@@ -18,7 +18,7 @@ import typer
 from amidst.apps.cli.console import duration, new_app, print_json, print_table, say
 from amidst.apps.cli.progress import step
 from amidst.errors import FindingError, UsageError
-from amidst.leaderboard.client import OPEN, Client, origin
+from amidst.leaderboard.client import OPEN, Answer, Client, origin
 
 client_app = new_app()
 VARIABLE = "AMIDST_TOKEN"
@@ -103,7 +103,14 @@ def enter(
             "give another --token-file, or --replace to lose that account's"
         )
     _keep(token_file, tokens)  # before the link is used up
-    _keep(token_file, tokens | {server: Client(link).enter(link, name)})
+    try:
+        token = Client(link).enter(link, name)
+    except Answer as refusal:
+        contact = Client(link).ask("GET", "/api/board").get("contact", "") if refusal.code == "link" else ""
+        if not contact:
+            raise
+        raise FindingError(f"{refusal} (contact: {contact.removeprefix('mailto:')})") from None
+    _keep(token_file, tokens | {server: token})
     say(f"token written to {token_file}")
 
 

@@ -44,6 +44,9 @@ def full(site: Any, make_guesses: Callable[..., Any]) -> Any:
     site.announce("ann", 999, file_name="f" * 196 + ".json")
     site.send("ann", [{"image_id": 4711, "category_id": 1, "bbox": [0, 0, 1, 1], "score": 1}])
     site.call("owner", "POST", "/api/teams/invite", {"team": "T" * 60})
+    found = site.call("owner", "GET", "/api/board/settings")[1]
+    config = {**found["config"], "contact": f"{'o' * 180}@e.org"}
+    site.call("owner", "POST", "/api/board/settings", {"name": "N" * 60, "description": "", "config": config})
     return site
 
 
@@ -55,6 +58,8 @@ def test_a_page_fits_its_window_and_has_no_barriers(
     page.goto("about:blank")  # so that another part behind # is another page
     page.goto(full.url + path)
     page.wait_for_selector(SHOWN)
+    if path.startswith("/enter"):
+        page.wait_for_selector(".contact a")
     for unfold in page.get_by_role("button", expanded=False).all():
         unfold.click()
     page.evaluate("document.querySelectorAll('main details').forEach(one => one.open = true)")

@@ -136,6 +136,44 @@ def test_describing_and_withdrawing(page: Any, site: Any, make_guesses: Guesses,
     page.get_by_text("export AMIDST_TOKEN=").wait_for()
 
 
+def set_contact(site: Any, contact: str) -> None:
+    path = "/api/board/settings"
+    found = site.call("owner", "GET", path)[1]
+    body = {"name": found["name"], "description": found["description"]}
+    status, told = site.call(
+        "owner", "POST", path, {**body, "config": {**found["config"], "contact": contact}}
+    )
+    assert status == 200, told
+
+
+def test_who_is_not_let_in_is_told_whom_to_ask(
+    page: Any, site: Any, come_back: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    used, eve, ann = invitation(site, "Late"), come_back("eve", "/"), come_back("ann", "/")
+    come_in(open_page(), site, used, "Lea")
+    places = ((page, "/enter"), (page, "/enter#no-such-link"), (page, f"/enter#{used}"), (page, "/"))
+    for contact, words, address in (
+        ("olga@lab.example", "olga@lab.example", "mailto:olga@lab.example"),
+        ("mailto:olga@lab.example", "olga@lab.example", "mailto:olga@lab.example"),
+        ("<b>Olga</b>, https://lab.example", "<b>Olga</b>, https://lab.example", None),
+    ):
+        set_contact(site, contact)
+        for who, path in (*places, (eve, "/submissions"), (ann, "/organise")):
+            who.goto("about:blank")  # so that another part behind # is another page
+            who.goto(site.url + path)
+            line = who.locator("p", has_text="Contact:")
+            assert line.inner_text() == f"Contact: {words}", path
+            links = line.locator("a")
+            assert links.count() == (address is not None)
+            if address is not None:
+                assert links.get_attribute("href") == address
+    set_contact(site, "")
+    page.goto(f"{site.url}/enter#no-such-link")
+    page.get_by_role("heading", name="This link does not let you in").wait_for()
+    page.wait_for_load_state("networkidle")
+    assert page.get_by_text("Contact:").count() == 0
+
+
 def test_the_truth_is_not_in_the_browser(page: Any, site: Any) -> None:
     """Nothing that the pages load holds an annotation."""
     texts: list[str] = []

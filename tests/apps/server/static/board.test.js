@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { frozenInWords, openness } from "../../../../src/amidst/apps/server/static/board_phase.js";
 import { bestSoFar, inWords, ticks } from "../../../../src/amidst/apps/server/static/board_plot.js";
-import { label, leftInWords, score, until } from "../../../../src/amidst/apps/server/static/board_shared.js";
+import { label, leftInWords, mailOf, score, until } from "../../../../src/amidst/apps/server/static/board_shared.js";
 
 const NOW = Date.UTC(2026, 10, 29, 12); // milliseconds
 const HOUR = 3600e6; // microseconds
@@ -54,4 +54,9 @@ test("the best so far leaves out what was no better", () => {
 test("numbers have the names and the decimals of the field", () => {
   assert.deepEqual(["ap", "ap50", "ap_small", "ar_100", "ar@1000", "auc"].map(label), ["AP", "AP 50", "AP s", "AR 100", "AR@1000", "AUC"]);
   assert.deepEqual([score(0.28552), score(-1), score(undefined)], ["0.286", "–", ""]);
+});
+
+test("a contact is a link only if it is one plain address", () => {
+  assert.deepEqual(["", "Olga, room 5", "mailto:o@e.org", "o.l+g-a@lab.e.org"].map(mailOf), ["", "", "o@e.org", "o.l+g-a@lab.e.org"]);
+  for (const odd of ["https://e.org", "javascript:alert(1)@e.org", "mailto:o@e.org?bcc=x@e.org", "mailto:o@e.org,x@e.org", "o@e.org\njavascript:1", '"><b>@e.org']) assert.equal(mailOf(odd), "", odd);
 });

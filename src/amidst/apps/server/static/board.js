@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { openness, phaseCard } from "./board_phase.js";
 import { plot } from "./board_plot.js";
-import { label, openBoard, ownTeam, wanted } from "./board_shared.js";
+import { label, openBoard, ownTeam, wanted, whom } from "./board_shared.js";
 import { scoreTable } from "./board_table.js";
 import { section, showProblem } from "./manage_parts.js";
 import { element } from "./page.js";
@@ -50,6 +50,7 @@ try {
   const buttons = board.phases.map(({ name }) => element("button", { type: "button", onclick: () => (location.hash = encodeURIComponent(name)) }, name));
   content.append(
     board.description ? element("p", { class: "plain" }, board.description) : "",
+    whom(board),
     buttons.length > 1 ? element("div", {}, element("div", { class: "segments", role: "group", "aria-label": "Phase" }, ...buttons)) : "",
     place,
   );

@@ -2,7 +2,7 @@
 
 import { benchmark } from "./board_benchmark.js";
 import { events } from "./board_events.js";
-import { openBoard } from "./board_shared.js";
+import { openBoard, whom } from "./board_shared.js";
 import { phases } from "./board_settings.js";
 import { sent } from "./board_sent.js";
 import { teams } from "./board_teams.js";
@@ -49,7 +49,7 @@ async function show(who) {
 }
 
 if (!account) location.replace("/enter?to=/organise");
-else if (!["owner", "manager"].includes(account.role)) content.append(empty("This page is for the organisers.", element("p", { class: "hint" }, "The first organiser makes others, by a link.")));
+else if (!["owner", "manager"].includes(account.role)) content.append(empty("This page is for the organisers.", element("p", { class: "hint" }, "The first organiser makes others, by a link."), whom(board)));
 else {
   addEventListener("hashchange", () => show(account));
   await show(account);

@@ -46,6 +46,18 @@ function noBoard(error) {
   return new Promise(() => {});
 }
 
+/**
+ * The address of a contact that is one of e-mail, with or without "mailto:"; "" for other words.
+ * @param {string} contact
+ */
+export const mailOf = (contact) => /^(?:mailto:)?([\w.+-]+@[\w-]+(?:\.[\w-]+)*)$/i.exec(contact)?.[1] ?? "";
+
+/** Whom to ask, if the organisers have said it. @param {{contact: string}} board */
+export function whom({ contact }) {
+  const mail = mailOf(contact);
+  return contact ? element("p", { class: "hint plain" }, "Contact: ", mail ? element("a", { href: `mailto:${mail}` }, mail) : contact) : "";
+}
+
 const KINDS_OF_STATES = /** @type {Record<string, "good" | "warn" | "bad" | "">} */ ({ scored: "good", failed: "bad", timed_out: "bad", withdrawn: "", received: "warn" });
 
 /** A state as a badge, with the place in the queue. @param {Submission} one */

@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { entries, methodFields, sendForm, Sending } from "./board_send.js";
-import { label, numberList, OPEN_STATES, openBoard, score, size, stateBadge, until, when } from "./board_shared.js";
+import { label, numberList, OPEN_STATES, openBoard, score, size, stateBadge, until, when, whom } from "./board_shared.js";
 import { empty, notice, section, showProblem, table, words } from "./manage_parts.js";
 import { element, field, openDialog } from "./page.js";
 
@@ -65,7 +65,7 @@ class Submissions {
     this.known = text;
     this.tell(mine.submissions);
     const focused = this.list.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
-    this.list.replaceChildren(mine.team === null ? noTeam() : mine.submissions.length > 0 ? this.table(mine.submissions) : empty("None yet. Choose a results file above; it is checked while it is sent, and scored at once."));
+    this.list.replaceChildren(mine.team === null ? noTeam(this.board) : mine.submissions.length > 0 ? this.table(mine.submissions) : empty("None yet. Choose a results file above; it is checked while it is sent, and scored at once."));
     if (focused) /** @type {HTMLElement | null} */ (this.list.querySelector(`[aria-label="${CSS.escape(focused)}"]`))?.focus();
   }
 
@@ -177,7 +177,8 @@ class Submissions {
   }
 }
 
-const noTeam = () => empty("You belong to no team.", element("p", { class: "hint" }, "Ask the organisers for the link of a team: they make one on their page, under Teams. Open it in this browser."));
+/** @param {Board} board */
+const noTeam = (board) => empty("You belong to no team.", element("p", { class: "hint" }, "Ask the organisers for the link of a team: they make one on their page, under Teams. Open it in this browser."), whom(board));
 
 /** @param {Board} board */
 async function showToken(board) {
@@ -195,7 +196,7 @@ async function showToken(board) {
 
 const { account, board, content } = await openBoard();
 if (!account) location.replace("/enter?to=/submissions");
-else if (account.role === "viewer") content.append(empty("You look on here, and send nothing.", element("p", { class: "hint" }, "Ask the organisers for the link of a team.")));
+else if (account.role === "viewer") content.append(empty("You look on here, and send nothing.", element("p", { class: "hint" }, "Ask the organisers for the link of a team."), whom(board)));
 else {
   try {
     await new Submissions(board, content).refresh();
