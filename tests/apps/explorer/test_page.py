@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -114,7 +115,55 @@ def test_the_sample_sheet(page: Any) -> None:
     # one of each image with objects
     page.wait_for_function("() => document.querySelectorAll('.cut').length === 4")
     page.keyboard.press("g")
+    page.wait_for_selector("#grid:not([hidden])")
     wait_for_rows(page, [0, 1, 2, 3, 4])
+
+
+def hold(page: Any, address: str) -> list[Any]:
+    """Requests to addresses that match, as they come; the test answers them when it likes."""
+    held: list[Any] = []
+    page.route(re.compile(address), lambda route: held.append(route))
+    return held
+
+
+def test_an_older_answer_is_not_shown_after_a_newer_one(page: Any, running: Any) -> None:
+    page.goto(running.address + "#row=0&min_score=0.25")
+    page.reload()
+    page.wait_for_selector('#viewer[data-shown="0"]')
+    held = hold(page, "/api/images/0.*min_score=0.2$")
+    page.keyboard.press("[")
+    with page.expect_response(lambda response: "min_score=0.25" in response.url):
+        page.keyboard.press("]")
+    with page.expect_response(lambda response: response.url.endswith("min_score=0.2")):
+        held[0].continue_()
+    page.evaluate("fetch('/api/dataset').then((answer) => answer.json())")  # a moment later
+    assert page.locator(".mark").count() == 5
+    assert "Detections from 0.25" in page.inner_text("#side")
+
+
+def test_a_sheet_that_comes_late_does_not_speak_for_the_grid(page: Any) -> None:
+    held = hold(page, "/api/sheet")
+    page.keyboard.press("s")
+    page.wait_for_selector("#grid", state="hidden")
+    page.keyboard.press("g")
+    page.wait_for_selector("#grid:not([hidden])")
+    held[0].continue_()
+    page.evaluate("fetch('/api/dataset').then((answer) => answer.json())")  # a moment later
+    assert "5 of 5 images" in page.inner_text("#summary")
+    assert page.locator(".cut").count() == 0
+
+
+def test_what_is_typed_counts_when_a_category_is_chosen_at_once(page: Any) -> None:
+    page.evaluate(
+        """() => {
+            const text = document.getElementById("text");
+            text.value = "a.jpg";
+            text.dispatchEvent(new Event("input", { bubbles: true }));
+            document.querySelector('.category[data-name="dog"]').click();
+        }"""
+    )
+    wait_for_rows(page, [0])
+    assert page.input_value("#text") == "a.jpg"
 
 
 def test_a_grid_left_before_it_is_painted(browser: Any, running: Any) -> None:

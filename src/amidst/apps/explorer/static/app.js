@@ -21,6 +21,7 @@ const filters = new Filters(state, dataset);
 const grid = new Grid(state, dataset, { onPage: summarise, onOpen: openImage });
 const viewer = new Viewer(state, dataset);
 let shown = null; // the query that grid or sheet stand for
+let asked = new AbortController(); // ends what is asked for it
 
 function summarise(page) {
   if (page.problem) { $("summary").textContent = page.problem; return; }
@@ -38,18 +39,20 @@ async function render() {
   const query = `${state.view}?${state.query()}`;
   if (query === shown) return;
   shown = query;
+  asked.abort();
+  const { signal } = (asked = new AbortController());
   for (const view of ["grid", "sheet"]) {
     $(view).hidden = state.view !== view;
     $(`view-${view}`).setAttribute("aria-pressed", String(state.view === view));
   }
   $("main").scrollTop = 0;
-  if (state.view === "grid") await grid.load();
+  if (state.view === "grid") await grid.load(signal);
   else {
     try {
-      const count = await showSheet(state, dataset, openImage);
+      const count = await showSheet(state, dataset, openImage, signal);
       $("summary").textContent = `${count} instances`;
     } catch (error) {
-      $("summary").textContent = error.message;
+      if (!signal.aborted) $("summary").textContent = error.message;
     }
   }
 }

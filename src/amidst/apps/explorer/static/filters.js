@@ -12,23 +12,31 @@ export class Filters {
     $("split-field").hidden = dataset.splits.length < 2;
     $("split").append(option("", "all"), ...dataset.splits.map((s) => option(s.name, `${s.name} (${s.images.toLocaleString("en")})`)));
     this.form.addEventListener("submit", (event) => event.preventDefault());
-    let waiting = 0;
+    this.waiting = 0;
     this.form.addEventListener("input", (event) => {
       if (!event.target.name) return;
-      clearTimeout(waiting);
-      waiting = setTimeout(() => this.read(), event.target.type === "search" || event.target.type === "number" ? 250 : 0);
+      clearTimeout(this.waiting);
+      this.waiting = setTimeout(() => this.read(), event.target.type === "search" || event.target.type === "number" ? 250 : 0);
     });
     $("category-search").addEventListener("input", () => this.find($("category-search").value));
     $("category-search").addEventListener("keydown", (event) => {
       const first = [...$("categories").children].find((button) => !button.hidden);
       if (event.key === "Enter" && first) first.click();
     });
-    $("clear-categories").addEventListener("click", () => state.change({ categories: [] }, { replace: true }));
+    $("clear-categories").addEventListener("click", () => {
+      this.settle();
+      state.change({ categories: [] }, { replace: true });
+    });
     this.listed = null;
     this.show();
   }
 
+  // what is being typed counts before anything else changes
+  settle() { if (this.waiting) this.read(); }
+
   read() {
+    clearTimeout(this.waiting);
+    this.waiting = 0;
     const given = new FormData(this.form);
     const filters = { ...this.state.filters };
     for (const name of ["text", "source", "split", "size", "crowd", "outcome", "min_score", "max_score", "order"]) filters[name] = given.get(name) ?? "";
@@ -80,6 +88,7 @@ export class Filters {
   }
 
   choose(name, several) {
+    this.settle();
     const { categories } = this.state, chosen = categories.includes(name);
     const others = several ? categories.filter((other) => other !== name) : [];
     this.state.change({ categories: chosen && (several || categories.length === 1) ? others : [...others, name] }, { replace: true });

@@ -23,9 +23,9 @@ export class Grid {
     new IntersectionObserver((entries) => { if (entries[0].isIntersecting) this.more(); }, { rootMargin: "900px" }).observe(this.end);
   }
 
-  async load() {
-    this.controller?.abort();
-    this.controller = new AbortController();
+  // anew; the signal ends it when something else is asked for
+  async load(signal) {
+    this.signal = signal;
     this.total = Infinity;
     this.count = 0;
     this.busy = false;
@@ -36,7 +36,7 @@ export class Grid {
   async more() {
     if (this.busy || this.element.hidden || this.count >= (this.total ?? 0)) return;
     this.busy = true;
-    const { signal } = this.controller;
+    const { signal } = this;
     try {
       const page = await ask("/api/images", this.state.query({ offset: this.count, limit: PAGE }), signal);
       if (this.fresh) this.element.replaceChildren();
@@ -47,7 +47,7 @@ export class Grid {
       this.nothing.hidden = page.total > 0;
       this.onPage(page);
     } catch (error) {
-      if (error.name === "AbortError") return;
+      if (signal.aborted) return;
       this.onPage({ problem: error.message });
       this.total = 0;
     }

@@ -3,9 +3,9 @@
 import { ask, loadImage } from "./api.js";
 import { maskCanvas, strokeBox } from "./draw.js";
 
-export async function showSheet(state, dataset, onOpen) {
+export async function showSheet(state, dataset, onOpen, signal) {
   const element = document.getElementById("sheet");
-  const { instances } = await ask("/api/sheet", state.query({ count: 60 }));
+  const { instances } = await ask("/api/sheet", state.query({ count: 60 }), signal);
   const heading = document.createElement("h2");
   const chosen = state.categories.length ? state.categories.join(", ") : "all categories";
   heading.textContent = `${instances.length} ${state.filters.source === "found" ? "detections" : "instances"} of ${chosen}, at most one an image`;

@@ -12,6 +12,7 @@ export class Viewer {
     this.panes = [{ kind: "truth", canvas: $("truth-canvas") }, { kind: "found", canvas: $("found-canvas") }];
     this.zoom = { factor: 1, x: 0, y: 0 };
     this.chosen = null;
+    this.turn = 0; // counts what was shown and hidden, so that a slow answer knows when it is too late
     $("close").addEventListener("click", () => this.close());
     $("previous").addEventListener("click", () => this.step("previous"));
     $("next").addEventListener("click", () => this.step("next"));
@@ -23,6 +24,7 @@ export class Viewer {
   get open() { return !this.element.hidden; }
 
   async show(row) {
+    const turn = ++this.turn;
     const before = this.row;
     this.row = row;
     this.element.hidden = false;
@@ -32,14 +34,17 @@ export class Viewer {
         ask(`/api/images/${row}`, new URLSearchParams({ min_score: this.state.minScore })),
         ask(`/api/place/${row}`, this.state.query()),
       ]);
-      if (this.row !== row) return; // the reader has gone on
+      if (turn !== this.turn) return; // the reader has gone on
       this.view = view;
       this.place = place;
-      this.picture = before === row && this.picture ? this.picture : await loadImage(`/photo/${row}`);
-      if (this.row !== row) return;
+      if (this.pictured !== row) this.picture = null;
+      this.pictured = row;
+      const picture = this.picture ?? await loadImage(`/photo/${row}`);
+      if (turn !== this.turn) return;
+      this.picture = picture;
       this.problem = null;
     } catch (error) {
-      if (this.row !== row) return;
+      if (turn !== this.turn) return;
       this.problem = error.message;
       this.picture = null;
     }
@@ -51,6 +56,7 @@ export class Viewer {
   }
 
   hide() {
+    this.turn += 1;
     this.element.hidden = true;
     this.row = null;
     delete this.element.dataset.shown;
