@@ -5,7 +5,7 @@ import { openness, phaseCard } from "./board_phase.js";
 import { plot } from "./board_plot.js";
 import { label, openBoard, ownTeam, wanted, whom } from "./board_shared.js";
 import { scoreTable } from "./board_table.js";
-import { section, showProblem } from "./manage_parts.js";
+import { section, showProblem, turns } from "./manage_parts.js";
 import { element } from "./page.js";
 
 /** @typedef {import("./board_shared.js").Board} Board */
@@ -28,10 +28,12 @@ function noScores({ config }, mine) {
  * @param {string} name
  * @param {HTMLElement} place
  * @param {Mine | null} mine
+ * @param {() => boolean} isLast whether no other phase was asked for since
  */
-async function showPhase(board, name, place, mine) {
+async function showPhase(board, name, place, mine, isLast) {
   const path = `/api/phases/${encodeURIComponent(name)}/table`;
   const { phase, rows, history } = await ask("GET", path);
+  if (!isLast()) return;
   const frozen = phase.config.frozen_at && phase.config.frozen_at / 1000 < Date.now();
   const table = section(
     "Table",
@@ -54,10 +56,12 @@ try {
     buttons.length > 1 ? element("div", {}, element("div", { class: "segments", role: "group", "aria-label": "Phase" }, ...buttons)) : "",
     place,
   );
+  const turn = turns();
   const show = async () => {
+    const isLast = turn();
     const name = (board.phases.find((phase) => phase.name === wanted()) ?? board.phases[0]).name;
     buttons.forEach((button) => button.setAttribute("aria-pressed", String(button.textContent === name)));
-    await showPhase(board, name, place, mine);
+    await showPhase(board, name, place, mine, isLast);
     content.classList.add("ready");
   };
   addEventListener("hashchange", () => show().catch((error) => showProblem(content, error)));

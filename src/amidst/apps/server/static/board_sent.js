@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { label, numberList, OPEN_STATES, outside, score, size, stateBadge, when } from "./board_shared.js";
-import { empty, notice, section, table } from "./manage_parts.js";
+import { empty, notice, section, table, turns } from "./manage_parts.js";
 import { element, field, openDialog } from "./page.js";
 
 /** @typedef {import("./board_shared.js").Board} Board */
@@ -19,17 +19,24 @@ const AGAIN_MS = 3000;
 export async function sent(root, board) {
   const said = notice();
   const [list, near] = [element("div"), element("div")];
-  let known = "";
+  let [known, same] = ["", ""]; // the submissions and the pairs that are shown
   let timer = 0;
   let ended = false;
+  const turn = turns();
   async function refresh() {
     clearTimeout(timer);
+    const isLast = turn();
     /** @type {[Submission[], NearEqual[]]} */
     const [found, pairs] = await Promise.all([ask("GET", "/api/organise/submissions"), ask("GET", "/api/organise/near-equal")]);
-    const text = JSON.stringify([found, pairs]);
-    if (text !== known) {
-      known = text;
+    if (!isLast()) return;
+    // only what has changed is drawn: somebody may be about to press a button
+    if (known !== JSON.stringify(found)) {
+      known = JSON.stringify(found);
       list.replaceChildren(found.length > 0 ? table("Submissions of all teams", columns(board, said, refresh), found) : empty("No team has sent anything yet."));
+    }
+    const teams = found.map((one) => [one.id, one.team]);
+    if (same !== JSON.stringify([pairs, teams])) {
+      same = JSON.stringify([pairs, teams]);
       near.replaceChildren(pairs.length > 0 ? table("Nearly the same", pairColumns(new Map(found.map((one) => [one.id, one]))), pairs) : empty("None so far."));
     }
     if (!ended) timer = setTimeout(() => refresh().catch(said.refuse), AGAIN_MS);

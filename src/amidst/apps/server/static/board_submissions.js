@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { entries, methodFields, sendForm, Sending } from "./board_send.js";
 import { label, numberList, OPEN_STATES, openBoard, score, size, stateBadge, until, when, whom } from "./board_shared.js";
-import { empty, notice, section, showProblem, table, words } from "./manage_parts.js";
+import { empty, notice, section, showProblem, table, turns, words } from "./manage_parts.js";
 import { element, field, openDialog } from "./page.js";
 
 /** @typedef {import("./board_shared.js").Board} Board */
@@ -32,6 +32,7 @@ class Submissions {
     /** @type {Map<number, string>} */
     this.states = new Map();
     this.timer = 0;
+    this.turn = turns();
     content.append(this.send.form, section("Submissions of your team", this.said.line, this.told, this.list, this.file));
     document.addEventListener("visibilitychange", () => document.hidden || this.refresh());
   }
@@ -39,20 +40,22 @@ class Submissions {
   /** Shows the list, and again after a while; what cannot be asked now is asked later. */
   async refresh() {
     clearTimeout(this.timer);
+    const isLast = this.turn();
     let wait = IDLE_MS;
     try {
       /** @type {Mine} */
       const mine = await ask("GET", "/api/submissions");
+      if (!isLast()) return;
       if (mine.submissions.some((one) => OPEN_STATES.includes(one.state))) wait = WATCHED_MS;
       this.send.update(mine);
       this.show(mine);
       if (this.offline) this.said.line.hidden = true;
       this.offline = false;
     } catch (error) {
+      if (!isLast()) return;
       this.offline = true;
       this.said.refuse(new Error(`${words(error)}; this list is as it was, and is asked for again`));
     }
-    clearTimeout(this.timer); // two may have asked at a time
     if (!document.hidden) this.timer = setTimeout(() => this.refresh(), wait);
   }
 

@@ -1,7 +1,7 @@
 // The manager's pages: tabs by role, and the module of the tab that is open.
 
 import { element, openPage } from "./page.js";
-import { showProblem } from "./manage_parts.js";
+import { showProblem, turns } from "./manage_parts.js";
 import { audit } from "./manage_audit.js";
 import { decisions } from "./manage_decisions.js";
 import { exportPage } from "./manage_export.js";
@@ -40,9 +40,12 @@ const tabs = Object.entries(PAGES).filter(([path, { tab }]) => tab && (manages |
 
 /** @type {void | (() => void)} */
 let close;
+const turn = turns();
 
 async function show() {
   close?.();
+  close = undefined;
+  const isLast = turn();
   const root = element("div", { class: "page" });
   main.replaceChildren(
     element(
@@ -54,7 +57,9 @@ async function show() {
   );
   root.classList.add("ready-soon");
   try {
-    close = await page(root, account);
+    const end = await page(root, account);
+    if (isLast()) close = end;
+    else end?.();
   } catch (error) {
     showProblem(root, error);
   }

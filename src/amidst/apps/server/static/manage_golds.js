@@ -2,7 +2,7 @@
 
 import { around, tile } from "./answer_view.js";
 import { ask } from "./api.js";
-import { address, badge, choice, count, empty, notice, pages, stateBadge } from "./manage_parts.js";
+import { address, badge, choice, count, empty, notice, pages, stateBadge, turns } from "./manage_parts.js";
 import { element, field } from "./page.js";
 
 const SIZE = 30;
@@ -16,13 +16,16 @@ export async function golds(root) {
   const context = { names: new Map(categories), categories, said: notice(), /** @type {Record<string, any>} */ media: {} };
   const place = element("div", { class: "form" });
   const buttons = element("div", { class: "segments", role: "group", "aria-label": "View" });
+  const turn = turns();
   /** @param {string} view */
   async function show(view) {
+    const isLast = turn();
     buttons.replaceChildren(...Object.entries(VIEWS).map(([name, text]) => element("button", { type: "button", "aria-pressed": String(name === view), onclick: () => show(name) }, text)));
     context.said.line.hidden = true;
     try {
       const made = { known, accepted: decided, discarded: decided, images }[view] ?? known;
-      place.replaceChildren(...(await made(context, view)));
+      const found = await made(context, view);
+      if (isLast()) place.replaceChildren(...found);
     } catch (error) {
       context.said.refuse(error);
     }
@@ -46,11 +49,14 @@ export async function golds(root) {
 async function filtered(fields, draw) {
   const form = element("form", { class: "row" }, ...fields);
   const list = element("div", {});
+  const turn = turns();
   const again = async () => {
+    const isLast = turn();
     const query = new URLSearchParams();
     for (const [name, value] of new FormData(form)) if (value !== "") query.set(name, String(value));
     query.set("limit", String(SIZE));
-    list.replaceChildren(await draw(query));
+    const drawn = await draw(query);
+    if (isLast()) list.replaceChildren(drawn);
   };
   form.addEventListener("change", again);
   form.addEventListener("submit", (event) => event.preventDefault());

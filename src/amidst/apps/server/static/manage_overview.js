@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { activityPlot } from "./charts.js";
-import { count, day, decimal, figures, hours, money, notice, section, stageName, stateBadge, table } from "./manage_parts.js";
+import { count, day, decimal, figures, hours, money, notice, section, stageName, stateBadge, table, turns } from "./manage_parts.js";
 import { element } from "./page.js";
 
 /** @typedef {import("./types.js").Account} Account */
@@ -12,10 +12,12 @@ const EVERY_MS = 20_000;
 /** @param {HTMLElement} root @param {Account} account */
 export async function overview(root, account) {
   const manages = ["owner", "manager"].includes(account.role);
+  const turn = turns();
   async function draw() {
+    const isLast = turn();
     const [stand, activity] = await Promise.all([ask("GET", "/api/overview"), ask("GET", "/api/activity")]);
     const open = root.querySelector("details[open]"); // somebody is reading
-    if (!open || root.childElementCount === 0) root.replaceChildren(...content(stand, activity, manages, draw));
+    if (isLast() && (!open || root.childElementCount === 0)) root.replaceChildren(...content(stand, activity, manages, draw));
   }
   await draw();
   const timer = setInterval(() => document.hidden || draw().catch(() => {}), EVERY_MS);

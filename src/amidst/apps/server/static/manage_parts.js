@@ -139,6 +139,19 @@ export async function pages({ fetch, show, size, nothing, more = "Show more" }) 
   return list;
 }
 
+/**
+ * Of questions that overlap, the last one's answer is shown, whichever comes first. Gives for each question a function
+ * that tells whether no other was asked since.
+ * @returns {() => () => boolean}
+ */
+export function turns() {
+  let last = 0;
+  return () => {
+    const mine = ++last;
+    return () => mine === last;
+  };
+}
+
 /** @param {Record<string, Picture>} media @param {number} image @param {string} variant */
 export function address(media, image, variant) {
   const picture = media[image];

@@ -2,7 +2,7 @@
 
 import { answerView, inWords } from "./answer_view.js";
 import { ask } from "./api.js";
-import { badge, choice, count, day, decimal, empty, figures, hours, notice, pages, percent, section, STAGE_CHOICES, stageName, stateBadge, table } from "./manage_parts.js";
+import { badge, choice, count, day, decimal, empty, figures, hours, notice, pages, percent, section, STAGE_CHOICES, stageName, stateBadge, table, turns } from "./manage_parts.js";
 import { element, field } from "./page.js";
 
 const SIZE = 12;
@@ -130,14 +130,17 @@ async function work(id) {
   const select = /** @type {HTMLSelectElement} */ (stage.querySelector("select"));
   /** @type {Record<string, import("./types.js").Picture>} */
   const media = {};
+  const turn = turns();
   async function show() {
+    const isLast = turn();
+    const wanted = select.value;
     const list = await pages({
       size: SIZE,
       nothing: empty("No answer here."),
       more: "Show earlier answers",
       fetch: async (last) => {
         const query = new URLSearchParams({ limit: String(SIZE) });
-        if (select.value) query.set("stage", select.value);
+        if (wanted) query.set("stage", wanted);
         if (last) query.set("before", last.id);
         const found = await ask("GET", `/api/workers/${id}/answers?${query}`);
         Object.assign(media, found.media);
@@ -145,7 +148,7 @@ async function work(id) {
       },
       show: (rows) => element("div", { class: "answers" }, ...rows.map((row) => card(row, media))),
     });
-    place.replaceChildren(list);
+    if (isLast()) place.replaceChildren(list);
   }
   await show();
   return section("The work, latest first", stage, place);

@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { agreementPlot, unionPlot } from "./charts.js";
-import { badge, count, day, decimal, empty, hours, notice, percent, section, stateBadge, table } from "./manage_parts.js";
+import { badge, count, day, decimal, empty, hours, notice, percent, section, stateBadge, table, turns } from "./manage_parts.js";
 import { element, field } from "./page.js";
 
 const SIZE = 50;
@@ -12,10 +12,14 @@ export async function workers(root) {
   const view = { sort: "id", descending: false, search: "", flagged: false, offset: 0 };
   const place = element("div", { class: "form" });
   const said = notice();
+  const turn = turns();
   async function draw() {
+    const isLast = turn();
     const query = new URLSearchParams({ ...view, descending: String(view.descending), flagged: String(view.flagged), offset: String(view.offset), limit: String(SIZE) });
     try {
-      place.replaceChildren(...list(await ask("GET", `/api/workers?${query}`)));
+      const found = await ask("GET", `/api/workers?${query}`);
+      if (!isLast()) return;
+      place.replaceChildren(...list(found));
       said.line.hidden = true;
     } catch (error) {
       said.refuse(error);

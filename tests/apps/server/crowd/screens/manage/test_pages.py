@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +53,21 @@ def test_workers_are_sorted_and_searched_by_the_server(manager: Any) -> None:
     assert "below the line" in table.inner_text()
     assert page.locator("svg.chart circle.disc").count() > 1
     assert page.locator("svg.chart polyline").count() == 2
+
+
+def test_an_older_search_is_not_shown_after_a_newer_one(manager: Any) -> None:
+    page = manager.manage("/workers")
+    held: list[Any] = []
+    page.route(re.compile("search=a&"), lambda route: held.append(route))
+    page.fill("input[type=search]", "a")
+    page.fill("input[type=search]", "zed")
+    rows = "section[aria-label=Workers] tbody tr"
+    page.wait_for_function("rows => document.querySelectorAll(rows).length === 1", arg=rows)
+    with page.expect_response(re.compile("search=a&")):
+        held[0].continue_()
+    page.evaluate("fetch('/api/auth/me').then((answer) => answer.json())")  # a moment later
+    assert page.locator(rows).count() == 1
+    assert "Zed" in page.inner_text(rows)
 
 
 def test_one_workers_work_is_shown_answer_by_answer(manager: Any) -> None:
