@@ -58,7 +58,8 @@ export class CanvasView {
     this.looked = false;
     desk.root.append(this.canvas);
     this.listen();
-    this.observer = new ResizeObserver(() => this.resize());
+    this.measure(); // a key may come before the first frame
+    this.observer = new ResizeObserver(() => this.measure() && this.paint());
     this.observer.observe(this.canvas);
     void this.load();
   }
@@ -66,7 +67,6 @@ export class CanvasView {
   async load() {
     try {
       this.picture = await this.desk.pictures(this.image.id, "original-upright");
-      this.canvas.dataset.picture = "shown";
       this.redraw();
     } catch {
       this.desk.say("The picture could not be fetched.", "error");
@@ -98,6 +98,7 @@ export class CanvasView {
     this.paintScene(view);
     if (this.magnified && (this.inside || this.keyCursor)) this.paintLens();
     if (this.keyCursor) this.paintCursor();
+    if (this.picture) this.canvas.dataset.picture = "shown";
     this.canvas.dataset.paintMs = String(performance.now() - begin);
   }
 
@@ -142,15 +143,16 @@ export class CanvasView {
     });
   }
 
-  resize() {
+  /** Fits into the room there is. @returns {boolean} whether there is any */
+  measure() {
     const { width, height } = this.canvas.getBoundingClientRect();
-    if (width === 0 || height === 0) return;
+    if (width === 0 || height === 0) return false;
     this.size = { width, height };
     this.canvas.width = Math.round(width * devicePixelRatio);
     this.canvas.height = Math.round(height * devicePixelRatio);
     if (!this.looked) this.view = fit(this.image, this.size);
     this.publish();
-    this.paint();
+    return true;
   }
 
   // --- looking ---------------------------------------------------------------------------------------------

@@ -286,7 +286,7 @@ export class Desk {
 
   /** Whether closing the page now would leave something behind. */
   isUnsent() {
-    return this.writing > 0 || this.drafts.dirty || this.submitting || (this.outbox?.waiting() ?? 0) > 0;
+    return this.writing > 0 || this.drafts.unsaved || this.submitting || (this.outbox?.waiting() ?? 0) > 0;
   }
 
   async beat() {

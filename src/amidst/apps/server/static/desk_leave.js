@@ -25,10 +25,12 @@ export async function giveBack(desk) {
 export async function stop(desk) {
   await desk.drafts.flush();
   if (!desk.readOnly) {
+    await desk.queue.rest();
     for (const held of [...desk.queue.held]) {
       if (held.id !== desk.held?.id || !desk.history?.touched) await desk.queue.release(held).catch(() => {});
     }
   }
+  desk.queue.resting = false; // who is asked about unsent answers may stay
   location.assign("/work");
 }
 

@@ -15,8 +15,15 @@ export class Drafts {
     this.told = told;
     this.timer = 0;
     this.sending = new AbortController();
-    /** Whether the server lacks something. */
+    /** Whether there is something to send. */
     this.dirty = false;
+    /** How many are on their way. */
+    this.underWay = 0;
+  }
+
+  /** Whether the server may lack something. */
+  get unsaved() {
+    return this.dirty || this.underWay > 0;
   }
 
   /** There was an edit. */
@@ -41,6 +48,7 @@ export class Drafts {
     if (!found || !this.dirty) return;
     this.dirty = false;
     const { signal } = (this.sending = new AbortController());
+    this.underWay += 1;
     try {
       await ask("POST", `/api/tickets/${found.ticket.id}/draft`, { token: found.ticket.token, rev: found.rev, body: found.state }, signal);
       if (!this.dirty) this.told("saved");
@@ -53,6 +61,8 @@ export class Drafts {
       this.dirty = true;
       this.timer ||= setTimeout(() => this.flush(), RETRY_MS);
       this.told("waiting");
+    } finally {
+      this.underWay -= 1;
     }
   }
 }

@@ -150,7 +150,6 @@ export function makeGrid({ root, name, label, count, fill, act, peek }) {
   }
   function open() {
     room.hidden = false;
-    openedAt = performance.now();
     redraw();
   }
   function close() {
@@ -162,14 +161,15 @@ export function makeGrid({ root, name, label, count, fill, act, peek }) {
   const space = (event) => {
     event.preventDefault();
     if (event.repeat) return;
-    if (room.hidden) open();
-    else close();
+    if (!room.hidden) return close();
+    openedAt = event.timeStamp; // when it was pressed, however late a busy page hears of it
+    open();
   };
   /** @param {KeyboardEvent} event */
   const released = (event) => {
     if (event.key !== " ") return;
     if (event.target instanceof HTMLButtonElement && grid.contains(event.target)) event.preventDefault();
-    if (!room.hidden && performance.now() - openedAt > HOLD_MS) close();
+    if (!room.hidden && event.timeStamp - openedAt > HOLD_MS) close();
   };
   document.addEventListener("keyup", released);
 

@@ -39,6 +39,8 @@ export class Queue {
     this.retryAt = 0;
     /** @type {Promise<void> | null} */
     this.filling = null;
+    /** Whether no more tickets are wanted. */
+    this.resting = false;
   }
 
   /** What this browser knows, in agreement with the server if that can be reached. */
@@ -70,14 +72,14 @@ export class Queue {
 
   /** Have so many tickets. @param {number} number */
   async fill(number = AHEAD + 1) {
-    await this.filling;
+    while (this.filling) await this.filling;
     this.filling = this.#fill(number).finally(() => (this.filling = null));
     await this.filling;
   }
 
   /** @param {number} number */
   async #fill(number) {
-    while (this.held.length < number) {
+    while (this.held.length < number && !this.resting) {
       const reply = await ask("POST", "/api/tickets/lease", { stage: this.group });
       if (!reply.ticket) {
         this.reason = REASONS[/** @type {keyof typeof REASONS} */ (reply.reason)] ?? reply.reason;
@@ -131,6 +133,12 @@ export class Queue {
   async release(held) {
     await ask("POST", `/api/tickets/${held.id}/release`, { token: held.ticket.token });
     await this.drop(held);
+  }
+
+  /** Fetches nothing more; returns when what was on its way has come. */
+  async rest() {
+    this.resting = true;
+    await this.filling?.catch(() => {});
   }
 
   /** Renew every lease; the tickets that are no longer ours. */

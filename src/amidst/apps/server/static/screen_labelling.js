@@ -208,7 +208,7 @@ class Labelling {
   keys() {
     const { panels } = this.task;
     const letters = new Set(panels.flatMap(({ categories }) => categories.flatMap(({ name }) => [...name.toLocaleLowerCase()])));
-    const typed = [...letters].filter((letter) => letter.trim()).map((letter) => [letter, () => this.type(letter)]);
+    const typed = [...letters].filter((letter) => letter.trim()).map((letter) => [letter, (/** @type {KeyboardEvent} */ event) => this.type(letter, event.timeStamp)]);
     const canvas = this.view.keys();
     /** @type {[string, number, number][]} */
     const arrows = [["ArrowLeft", 0, -1], ["ArrowRight", 0, 1], ["ArrowUp", -1, 0], ["ArrowDown", 1, 0]];
@@ -247,12 +247,11 @@ class Labelling {
     else if (goesOn) this.goOn();
   }
 
-  /** @param {string} letter */
-  type(letter) {
-    const now = performance.now();
-    const longer = now - this.typedAt < TYPING_MS ? this.letters + letter : letter;
+  /** @param {string} letter @param {number} at ms */
+  type(letter, at) {
+    const longer = at - this.typedAt < TYPING_MS ? this.letters + letter : letter;
     const match = found(this.task.panels, this.front, longer);
-    this.typedAt = now;
+    this.typedAt = at;
     if (!match) return this.desk.say(`No icon begins with “${longer}”.`, "warning");
     this.take(match.category);
     this.letters = longer;

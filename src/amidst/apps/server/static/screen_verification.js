@@ -49,10 +49,15 @@ function mount(desk) {
   /** @param {number} index @param {HTMLCanvasElement} canvas @param {number} side CSS pixels */
   async function draw(index, canvas, side) {
     const item = items[index];
-    canvas.width = canvas.height = Math.round(side * devicePixelRatio);
+    const pixels = Math.round(side * devicePixelRatio);
+    canvas.dataset.wanted = String(pixels);
+    if (!canvas.dataset.drawn) canvas.width = canvas.height = pixels;
     try {
-      drawCrop(canvas, await desk.pictures(item.image.id, variantFor(item.image, item.crop_xywh, canvas.width)), item, outline);
-      canvas.dataset.drawn = String(canvas.width);
+      const picture = await desk.pictures(item.image.id, variantFor(item.image, item.crop_xywh, pixels));
+      if (canvas.dataset.wanted !== String(pixels)) return; // another size is wanted meanwhile
+      canvas.width = canvas.height = pixels; // what was drawn before stays until then
+      drawCrop(canvas, picture, item, outline);
+      canvas.dataset.drawn = String(pixels);
     } catch {
       canvas.dataset.drawn = "failed";
     }

@@ -55,7 +55,7 @@ from amidst.crowd.vocabulary import definition_of
 from amidst.curation.selection import Proposal
 from amidst.data import sample_dir
 
-WAIT_MS = 30_000  # an upper bound for slow machines; nothing waits this long by design
+WAIT_MS = 120_000  # an upper bound for slow machines; nothing waits this long by design
 GENEROUS = Rate(count=1_000_000)
 OPEN = ServerConfig(
     sweep_s=0,
@@ -368,6 +368,15 @@ def site(open_site: Callable[..., Site]) -> Site:
 
 # --- the browser ------------------------------------------------------------------------------------------
 
+COUNT = """async store => {
+    const opening = indexedDB.open("amidst");
+    const database = await new Promise((r) => (opening.onsuccess = () => r(opening.result)));
+    const asking = database.transaction(store).objectStore(store).count();
+    const number = await new Promise((r) => (asking.onsuccess = () => r(asking.result)));
+    database.close();
+    return number;
+}"""
+
 
 @dataclass
 class Visitor:
@@ -386,7 +395,6 @@ class Visitor:
     def open(self, path: str) -> Any:
         """A new tab; its errors and breaches of the policy are collected."""
         page = self.context.new_page()
-        page.set_default_timeout(WAIT_MS)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("console", lambda said: self.problems.append(said.text) if said.type == "error" else None)
         page.goto(self.site.address + path)
@@ -404,8 +412,9 @@ def visit(browser: Any, site: Site) -> Iterator[Callable[..., Visitor]]:
     def come(role: str = "worker", site: Site = site, context: Any = None, **options: Any) -> Visitor:
         settings = {"viewport": {"width": 1280, "height": 720}, **options}
         context = context or browser.new_context(**settings)
+        context.set_default_timeout(WAIT_MS)
         entry = {"token": site.link(role), "display": f"A {role}"}
-        about = context.request.post(f"{site.address}/api/auth/enter", data=entry).json()
+        about = context.request.post(f"{site.address}/api/auth/enter", data=entry, timeout=WAIT_MS).json()
         visitor = Visitor(site, context, about["account"])
         visitors.append(visitor)
         return visitor
@@ -447,7 +456,7 @@ class Desks:
         return int(page.get_attribute(".stage", "data-ready"))
 
     def hand_in(self, page: Any, *, by_key: bool = False) -> None:
-        """Submit, and wait until the ticket has gone: its answer is stored then."""
+        """Submit, and wait until the ticket has gone and its answer is stored."""
         ticket = page.get_attribute(".stage", "data-ready")
         if by_key:
             page.keyboard.press("Control+Enter")
@@ -460,19 +469,44 @@ class Desks:
             }""",
             arg=ticket,
         )
+        self.stored(page)
+
+    def stored(self, page: Any) -> None:
+        """Waits until no answer is on its way: while a slow server takes it the next one is shown."""
+        page.wait_for_function(f"async () => await ({COUNT})('outbox') === 0")
+
+    def ahead(self, page: Any) -> None:
+        """Waits until the tickets to come are there, as many as a desk fetches."""
+        page.wait_for_function(f"async () => await ({COUNT})('tickets') === 4")
 
     def place(self, page: Any, x: float, y: float) -> tuple[float, float]:
         """Where a pixel of the image lies in the window, on screens with a canvas."""
-        page.wait_for_selector("canvas.view[data-picture=shown]")
-        left, top = page.evaluate(
+        found = page.wait_for_function(
             """([x, y]) => {
-                const canvas = document.querySelector("canvas.view"), box = canvas.getBoundingClientRect();
+                const canvas = document.querySelector("canvas.view[data-picture=shown]");
+                const box = canvas?.getBoundingClientRect(), ratio = devicePixelRatio;
+                const size = box && [box.width, box.height].map((length) => Math.round(length * ratio));
+                // what is drawn is drawn for the room there is
+                if (!size || size[0] !== canvas.width || size[1] !== canvas.height) return null;
                 const { scale, x: left, y: top } = canvas.dataset;
                 return [box.x + Number(left) + x * scale, box.y + Number(top) + y * scale];
             }""",
-            [x, y],
+            arg=[x, y],
         )
+        left, top = found.json_value()
         return float(left), float(top)
+
+    def press_space(self, page: Any, ms: int = 50) -> None:
+        """Presses Space for so long, by the times that the events bear, however busy the machine is."""
+        keyboard, now = page.context.new_cdp_session(page), time.time()
+        key = {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32}
+        for more in ({"type": "keyDown", "text": " ", "timestamp": now - ms / 1000}, {"type": "keyUp"}):
+            keyboard.send("Input.dispatchKeyEvent", {"timestamp": now, **key, **more})
+        keyboard.detach()
+
+    def frames(self, page: Any) -> None:
+        """Waits until all that was asked for is laid out and drawn."""
+        page.evaluate("() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))")
 
     def task(self, page: Any) -> Any:
         """The task of the ticket on the stage, as the browser keeps it."""

@@ -50,6 +50,7 @@ def outline(page: Any, selector: str) -> Any:
 def test_marks_by_mouse(desk: Any) -> None:
     page = desk("verification")
     assert page.locator(".tile").count() == COUNT
+    page.wait_for_function(f"() => document.querySelectorAll('.tile .name').length === {COUNT}")
     assert all(page.locator(".tile .name").all_inner_texts())
     places = bad(desk, page)
     for place in places:
@@ -80,9 +81,13 @@ def test_marks_by_touch(desk: Any) -> None:
     places = bad(desk, page)
     for place in places:
         tile(page, place).tap()
+    page.wait_for_function(  # a tap becomes a click a little later
+        "n => document.querySelectorAll('.tile[aria-pressed=true]').length === n", arg=len(places)
+    )
     assert shown(page) == set(places)
     page.locator(".foot button.primary").tap()
     page.wait_for_function("() => !document.querySelector('.tile[aria-pressed=true]')")
+    desk.stored(page)
     assert desk.site.answers("verification")[-1] == {"bad": places}
 
 
@@ -119,7 +124,7 @@ def test_the_outline_lies_on_the_mask_and_can_be_hidden(desk: Any) -> None:
     wait_for_outline(page, canvas, there=False)
     page.keyboard.press("o")
     wait_for_outline(page, canvas, there=True)
-    page.keyboard.press("Space")
+    desk.press_space(page)
     large = outline(page, ".peek canvas")
     assert large["side"] > 2 * small["side"]
     assert large["number"] > small["number"]
