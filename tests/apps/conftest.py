@@ -75,6 +75,6 @@ def browser(chromium: str) -> Iterator[Any]:
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     arguments = [*root, "--disable-background-networking", "--disable-quic"]
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        started = playwright.chromium.launch(executable_path=chromium, args=arguments, timeout=120_000)
         yield started
         started.close()

@@ -90,6 +90,7 @@ def test_none_is_left(desk: Any) -> None:
     page.keyboard.press("n")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector(".stage[data-ready=nothing]")
+    desk.stored(page)
     assert desk.site.answers("crowd_regions") == [{"none_left": True}]
     page.goto(f"{desk.site.address}/work")
     page.wait_for_selector(".card.idle:has-text('Crowd painting') >> text=Nothing to do at the moment")

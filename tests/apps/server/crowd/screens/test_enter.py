@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+WAIT_MS = 120_000  # an upper bound for slow machines; nothing waits this long by design
+
 
 def test_a_link_to_come_back_greets_its_owner_and_asks_for_no_name(visit: Any, browser: Any) -> None:
     visitor = visit()
     with browser.new_context() as context:
+        context.set_default_timeout(WAIT_MS)
         page = context.new_page()
         page.goto(f"{visitor.site.address}/enter#{visitor.site.link_of(visitor.account)}")
         page.wait_for_selector("text=Welcome back, A worker.")
@@ -22,6 +25,7 @@ def test_a_link_to_come_back_greets_its_owner_and_asks_for_no_name(visit: Any, b
 
 def test_a_link_that_is_used_up_says_so(site: Any, browser: Any) -> None:
     with browser.new_context() as context:
+        context.set_default_timeout(WAIT_MS)
         page = context.new_page()
         page.goto(f"{site.address}/enter#nothing%")
         page.get_by_role("heading", name="This link does not let you in").wait_for()
@@ -34,6 +38,7 @@ def test_an_address_that_leads_nowhere_is_a_page_for_people_and_json_for_program
     site: Any, browser: Any, path: str
 ) -> None:
     with browser.new_context() as context:
+        context.set_default_timeout(WAIT_MS)
         page = context.new_page()
         answer = page.goto(site.address + path)
         assert answer.status == 404

@@ -168,6 +168,7 @@ def test_icons_by_touch(desk: Any) -> None:
     say_no_to_the_rest(page)
     page.locator(".foot button.primary").tap()
     page.wait_for_function("() => !document.querySelector('.pin[data-category]')")
+    desk.stored(page)
     assert icons(desk.site.answers("labelling")[-1]) == {"food": [(53, 120, 90)]}
 
 

@@ -95,7 +95,7 @@ def address(site: Any, platform: Platform, **change: str) -> str:
 def page(browser: Any) -> Iterator[Any]:
     """A tab that has never been here, and keeps no cookies of other sites."""
     context = browser.new_context(viewport={"width": 1300, "height": 900})
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(120_000)  # an upper bound for slow machines
     yield context.new_page()
     context.close()
 

@@ -58,6 +58,7 @@ def test_an_outline_with_a_hole_by_mouse(desk: Any) -> None:
     page.wait_for_selector("dialog:has-text('marked place')")  # it lies in the hole
     page.click("text=It is right")
     desk.ticket(page, but=ticket)
+    desk.stored(page)
     body = desk.site.answers("segmentation")[-1]
     assert body["off_target"]
     assert [part["hole"] for part in body["parts"]] == [False, True]
@@ -193,6 +194,7 @@ def test_a_vertex_snaps_to_a_border_that_exists(desk: Any) -> None:
     page.wait_for_selector("dialog:has-text('marked place')")
     page.click("text=It is right")
     desk.ticket(page, but=ticket)
+    desk.stored(page)
     point, *others = desk.site.answers("segmentation")[-1]["parts"][0]["points"]
     assert is_close(others, away[1:], 1)
     assert point[0] == int(point[0]) or point[1] == int(point[1])  # borders lie between pixels
@@ -212,7 +214,7 @@ def test_training_shows_the_errors_of_a_try(desk: Any) -> None:
     assert page.get_attribute(".stage", "data-result") in ("failed", "passed")
     truth = masks.decode([true_mask(desk.site, page.visitor.account, task["image"])])[0]
     mine = masks.decode([masks.from_polygons([[v for xy in corners for v in xy]], truth.shape)])[0]
-    page.evaluate("() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))")
+    desk.frames(page)
     regions = {"agreed": truth & mine, "missed": truth & ~mine, "surplus": mine & ~truth}
     found = {name: inner(region) for name, region in regions.items()}
     for name, place in found.items():

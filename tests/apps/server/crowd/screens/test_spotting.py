@@ -80,7 +80,7 @@ def test_the_prior_blinks_until_the_first_click(desk: Any, visit: Any) -> None:
     page = visitor.open("/work/spotting")
     desk.ticket(page)
     desk.place(page, 0, 0)
-    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
+    page.clock.pause_at(page.evaluate("Date.now()") + 30_000)  # it goes on until it is told to pause
     phases = []
     for _ in range(16):  # 1.6 s in steps of 100 ms
         page.clock.run_for(100)
@@ -111,6 +111,7 @@ def test_the_magnifier_doubles_what_lies_under_the_pointer(desk: Any, by_key: bo
     x, y = desk.place(page, 120, 90)
     offsets = [(dx, dy) for dx in (-40, -14, 0, 22, 38) for dy in (-36, 6, 30)]
     page.keyboard.press("0")  # fitted: smooth scaling in both
+    desk.frames(page)
     before = [page.evaluate(PIXEL, [x + dx / 2, y + dy / 2]) for dx, dy in offsets]
     page.mouse.move(x, y)
     if by_key:
@@ -119,7 +120,7 @@ def test_the_magnifier_doubles_what_lies_under_the_pointer(desk: Any, by_key: bo
         page.click("text=Magnifier")
         page.mouse.move(x, y)
     page.wait_for_function("document.querySelector('[aria-pressed=true]')")
-    page.evaluate("() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))")
+    desk.frames(page)
     after = [page.evaluate(PIXEL, [x + dx, y + dy]) for dx, dy in offsets]
     apart = [
         abs(a - b) for one, other in zip(before, after, strict=True) for a, b in zip(one, other, strict=True)

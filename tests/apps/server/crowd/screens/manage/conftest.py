@@ -57,7 +57,7 @@ def demo() -> Iterator[Demo]:
         running = Demo(process, printed, Path(folder))
         yield running
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(120)
         process.stderr.close()
         assert process.returncode == 0
         assert list(Path(folder).iterdir()) == []  # nothing is left behind

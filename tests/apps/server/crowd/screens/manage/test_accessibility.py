@@ -56,6 +56,7 @@ def test_the_workers_pages(demo: Any, enter: Callable[..., Any], axe: str) -> No
 
 def test_the_entrance(browser: Any, demo: Any, axe: str) -> None:
     context = browser.new_context()
+    context.set_default_timeout(120_000)  # an upper bound for slow machines
     page = context.new_page()
     page.goto(f"{demo.address}/enter")
     page.wait_for_selector("button.primary")

@@ -156,7 +156,6 @@ def watched(visitor: Any, path: str) -> Any:
     page.on("dialog", lambda shown: (visitor.problems.append(f"dialog on {path}"), shown.dismiss()))
     page.on("pageerror", lambda error: visitor.problems.append(str(error)))
     page.on("console", lambda said: visitor.problems.append(said.text) if said.type == "error" else None)
-    page.set_default_timeout(60_000)
     page.goto(visitor.site.address + path)
     return page
 
