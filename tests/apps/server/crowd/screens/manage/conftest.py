@@ -120,8 +120,16 @@ def enter(browser: Any, demo: Demo) -> Iterator[Callable[..., Guest]]:
 
 
 @pytest.fixture(scope="module")
-def manager(enter: Callable[..., Guest]) -> Guest:
+def owner(enter: Callable[..., Guest]) -> Guest:
     return enter("manager")
+
+
+@pytest.fixture
+def manager(owner: Guest) -> Iterator[Guest]:
+    """The same for all tests of a module; what one has opened is closed before the next."""
+    yield owner
+    for page in owner.context.pages:
+        page.close()
 
 
 @pytest.fixture(scope="session")
