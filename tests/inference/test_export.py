@@ -17,8 +17,9 @@ from amidst.config import override
 from amidst.errors import UsageError, WeightsError
 from amidst.inference.export import export_model, exportable
 from amidst.inference.export_int8 import quantise_file
-from amidst.inference.export_masks import ExportedFPNMasks, scaled
+from amidst.inference.export_masks import ExportedDeepMask, ExportedFPNMasks, scaled
 from amidst.inference.exported import BOX_OUTPUTS, MASK_OUTPUTS
+from amidst.inference.propose_settings import ProposalSettings, adjusted
 from amidst.inference.reading import Source
 from amidst.inference.runtime import Arrays, Engine, ExportedModel, open_exported
 from amidst.models.build import build_model, size_divisor
@@ -291,11 +292,25 @@ def test_the_restated_network_follows_the_settings(config: ModelConfig) -> None:
                 assert_equal(expected, got)
 
 
+@pytest.mark.parametrize("name", ["deepmask", "sharpmask"])
+def test_what_is_exported_looks_at_the_scales_that_were_asked_for(name: str) -> None:
+    """In torch, too: the ten scales of a finer grid would cost the exporter half a minute."""
+    config = changed(name, "decode.exponents=null")
+    settings = ProposalSettings(number=60, threshold=0.4, zoom=2, coarse=name == "sharpmask")
+    network, info = adjusted(with_weights(config), ModelInfo(config, ()), settings)
+    model = ExportedModel(info, in_torch(exportable(network, info)))
+    for batch in (images(config, ((64, 96),)), images(config, ((128, 99),))):
+        for expected, got in zip(network(batch), model(batch), strict=True):
+            assert len(got.scores) == 60
+            assert_equal(expected, got)
+
+
 def in_torch(restated: nn.Module) -> Engine:
     """A restated network in the place of a runtime."""
 
     def run(inputs: Arrays) -> Arrays:
-        names = MASK_OUTPUTS if isinstance(restated, ExportedFPNMasks) else BOX_OUTPUTS
+        masks = isinstance(restated, ExportedFPNMasks | ExportedDeepMask)
+        names = MASK_OUTPUTS if masks else BOX_OUTPUTS
         outputs = restated(*(torch.from_numpy(value) for value in inputs.values()))
         return {name: value.numpy() for name, value in zip(names, outputs, strict=True)}
 

@@ -160,6 +160,8 @@ def test_an_exported_graph_stays_as_it_is(config: ModelConfig, settings: Proposa
 def test_an_exported_graph_can_be_cut_and_have_another_threshold() -> None:
     model, info = exported(SHARP)
     assert adjusted(model, info, ProposalSettings(number=5, zoom=0))[1].config.decode.zoom == 0  # type: ignore[union-attr]
+    with pytest.raises(UsageError, match="amidst export -n 6 writes"):
+        adjusted(model, info, ProposalSettings(number=6))
     changed, about = adjusted(model, info, ProposalSettings(number=2, threshold=0.4))
     assert isinstance(changed, ExportedModel)
     assert changed.engine is model.engine

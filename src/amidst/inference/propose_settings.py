@@ -6,7 +6,7 @@
     coarse      the masks of the DeepMask within a SharpMask (section 3.3.3)
 
 An exported graph is fixed: it can be given another threshold, which is applied outside it, and its proposals
-can be cut to fewer.
+can be cut to fewer. A model is exported with the settings that it has then.
 """
 
 from __future__ import annotations
@@ -85,7 +85,10 @@ def _check_exported(config: MaskConfig, settings: ProposalSettings) -> None:
     fixed = "an exported graph keeps the scales, masks and number of proposals that it was exported with"
     changed = settings.zoom is not None and getattr(config.decode, "zoom", 0) != settings.zoom
     if changed or (settings.coarse and getattr(config, "masks", "coarse") != "coarse"):
-        raise UsageError(f"{fixed}; use the model that it was made from")
+        raise UsageError(f"{fixed}; amidst export has --zoom and --coarse, too")
     most = config.decode.num_proposals
     if settings.number is not None and settings.number > most:
-        raise UsageError(f"{fixed}: at most {most} of them, not {settings.number}; fewer can be asked for")
+        raise UsageError(
+            f"{fixed}: at most {most} of them, not {settings.number}; amidst export -n {settings.number} "
+            "writes a file that gives so many"
+        )

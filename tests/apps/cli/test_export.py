@@ -103,6 +103,9 @@ def run_the_page(
     [
         (["-o", "model.pt"], "expected a name that ends in .onnx"),
         (["--calibrate", "a.json"], "belong to --int8"),
+        (["--zoom", "1"], "for networks that propose masks"),
+        (["--threshold", "1"], "between 0 and 1"),
+        (["-o", "{images}/0.png/m.onnx"], "cannot be written"),
         (["--int8"], "--int8 needs --calibrate"),
         (["--int8", "--calibrate", "{data}", "--images", "{images}", "--samples", "6"], "no images are left"),
         (

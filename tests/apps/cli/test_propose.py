@@ -18,7 +18,14 @@ from amidst.coco.records import Image as ImageRecord
 from amidst.coco.results import Results
 from amidst.config import override
 from amidst.models.build import build_model
-from amidst.models.config import BackboneConfig, FPNConfig, FPNMasksConfig
+from amidst.models.config import (
+    BackboneConfig,
+    DeepMaskDecodeConfig,
+    FPNConfig,
+    FPNMasksConfig,
+    RefineConfig,
+    SharpMaskConfig,
+)
 from amidst.models.weights import ModelInfo, load_model, save_model
 
 
@@ -89,6 +96,38 @@ def test_photographs_give_masks_inside_them(amidst: Any, mask_model: Path, pictu
         str(pictures / "b.png"),
     }
     assert sorted(path.name for path in (pictures.parent / "drawn").iterdir()) == ["a.jpg", "b.jpg"]
+
+
+@pytest.fixture
+def sharp(tmp_path: Path) -> Path:
+    """A small SharpMask that looks at two scales and gives ten proposals."""
+    torch.manual_seed(0)
+    config = SharpMaskConfig(
+        backbone=BackboneConfig(name="tiny", freeze_at=0),
+        trunk="W32-P3-D2-F16",
+        padding="zeros",
+        decode=DeepMaskDecodeConfig(exponents=(-0.5, 0.0), num_proposals=10),
+        refine=RefineConfig(channels=8),
+    )
+    path = tmp_path / "sharp.safetensors"
+    categories = ({"id": AGNOSTIC.id, "name": AGNOSTIC.name, "supercategory": ""},)
+    info = ModelInfo(config, categories, {"resize": {"short": 64, "long": 96}})
+    save_model(path, build_model(config).state_dict(), info)
+    return path
+
+
+def test_an_exported_file_keeps_its_settings(amidst: Any, sharp: Path, pictures: Path) -> None:
+    """As the model proposes with them; and what the file cannot do any more is refused."""
+    file, settings = sharp.with_suffix(".onnx"), ("-n", 60, "--threshold", 0.4, "--coarse")
+    made = amidst("export", sharp, "-o", file, *settings)
+    assert made.code == 0, made.err
+    expected = amidst("propose", sharp, pictures, *settings, "--json").lines
+    found = amidst("propose", file, pictures, "--json").lines
+    for one, other in zip(expected, found, strict=True):
+        assert len(one["proposals"]) == len(other["proposals"]) > 10
+        assert [p["segmentation"] for p in one["proposals"]] == [p["segmentation"] for p in other["proposals"]]
+    typed = amidst("propose", file, pictures, "-n", 61)
+    assert (typed.code, "amidst export -n 61 writes a file" in typed.err) == (2, True)
 
 
 def test_more_proposals_than_the_model_was_trained_for(amidst: Any, few: Path, pictures: Path) -> None:

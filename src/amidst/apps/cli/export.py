@@ -6,17 +6,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from torch import nn
 
 from amidst.apps.cli.checkpoints import is_checkpoint, open_checkpoint
 from amidst.apps.cli.console import new_app, print_json, say
 from amidst.apps.cli.export_int8 import Sets, export_int8, image_sets
+from amidst.apps.cli.mask_options import Coarse, Number, Threshold, Zoom, mask_settings
 from amidst.apps.cli.opening import EXPORTED
 from amidst.apps.cli.progress import step
+from amidst.coco.files import check_writable
 from amidst.config import to_builtins
 from amidst.errors import UsageError
 from amidst.inference.export import export_model
 from amidst.inference.exported import OPSET
-from amidst.models.weights import load_model, resolve_model
+from amidst.inference.propose_settings import ProposalSettings, adjusted
+from amidst.models.config import MaskConfig
+from amidst.models.weights import ModelInfo, load_model, resolve_model
 
 app = new_app()
 
@@ -62,6 +67,10 @@ def export(
     validate: Validate = None,
     validate_images: ValidateImages = None,
     runtime: Runtime = "auto",
+    number: Number = None,
+    zoom: Zoom = None,
+    threshold: Threshold = None,
+    coarse: Coarse = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Write a model as one ONNX file, with decoding and suppression inside.
@@ -73,16 +82,19 @@ def export(
       amidst export person -o person.onnx
 
       amidst export runs/mine -o mine.onnx --int8 --calibrate train.json --images images/
+
+      amidst export runs/sharpmask -o sharpmask.onnx --zoom 1 -n 2000
     """
     if output.suffix != EXPORTED:
         raise UsageError(f"--output {output}: expected a name that ends in {EXPORTED}")
+    check_writable(output)
+    settings = mask_settings(number, zoom, threshold, coarse)
     sets: Sets | None = None
     if int8:
         sets = image_sets(calibrate, images, samples, validate, validate_images)
     elif calibrate or images or validate or validate_images:
         raise UsageError("--calibrate, --images, --validate and --validate-images belong to --int8")
-    path = Path(model)
-    network, info = open_checkpoint(path) if is_checkpoint(path) else load_model(resolve_model(model))
+    network, info = _opened(model, settings)
     record: dict[str, Any] = {
         "file": str(output),
         "family": to_builtins(info.config)["family"],
@@ -99,3 +111,14 @@ def export(
         print_json(record)
     size = f"{record['bytes'] / 1e6:.1f} MB"
     say(f"{record['family']} in {record['precision']} written to {output} ({size})")
+
+
+def _opened(name: str, settings: ProposalSettings) -> tuple[nn.Module, ModelInfo]:
+    """The model as it is to be exported. Raises UsageError for settings of masks where there are none."""
+    path = Path(name)
+    network, info = open_checkpoint(path) if is_checkpoint(path) else load_model(resolve_model(name))
+    if settings == ProposalSettings():
+        return network, info
+    if not isinstance(info.config, MaskConfig):
+        raise UsageError(f"{name}: -n, --zoom, --threshold and --coarse are for networks that propose masks")
+    return adjusted(network, info, settings)

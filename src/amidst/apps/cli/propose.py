@@ -15,6 +15,7 @@ from torch import nn
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
 from amidst.apps.cli.inputs import Inputs, check_output, read_inputs, split_words
+from amidst.apps.cli.mask_options import Coarse, Number, Threshold, Zoom, mask_settings
 from amidst.apps.cli.opening import choose_device, open_model
 from amidst.apps.cli.pictures import Gallery
 from amidst.apps.cli.progress import step
@@ -24,9 +25,9 @@ from amidst.coco import masks
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.records import Rle
 from amidst.coco.results import Results
-from amidst.errors import ImageError, UsageError
+from amidst.errors import ImageError
 from amidst.inference.propose import Proposed, propose_images, to_results
-from amidst.inference.propose_settings import ProposalSettings, adjusted
+from amidst.inference.propose_settings import adjusted
 from amidst.models.weights import ModelInfo
 
 app = new_app()
@@ -42,39 +43,6 @@ Words = Annotated[
     ),
 ]
 Images = Annotated[Path | None, typer.Option(help="Folder of the images of --ann.", show_default=False)]
-Number = Annotated[
-    int | None,
-    typer.Option(
-        "-n",
-        "--number",
-        help="Most proposals of an image, best first; may be more than the model was trained for, of an "
-        "exported one only fewer. Default: as the model says, mostly 1,000.",
-        min=1,
-        show_default=False,
-    ),
-]
-Zoom = Annotated[
-    int | None,
-    typer.Option(
-        help="Finer scales to look at besides, for small objects (DeepMask and SharpMask): 1 takes up to "
-        "twice, 2 up to four times as long. Default: as the model says, mostly 0.",
-        min=0,
-        max=2,
-        show_default=False,
-    ),
-]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        help="Probability above which a pixel is on the object, between 0 and 1: lower gives larger masks. "
-        "Default: as the model says, mostly 0.2 (FPN masks: 0.5).",
-        show_default=False,
-    ),
-]
-Coarse = Annotated[
-    bool,
-    typer.Option("--coarse", help="SharpMask: the masks of the DeepMask within, not refined; faster."),
-]
 Runtime = Annotated[
     str, typer.Option(help="What runs an exported model (.onnx): auto, onnxruntime or openvino.")
 ]
@@ -138,7 +106,7 @@ def propose(
     model_name, paths = split_words(words or [], None, with_dataset=ann is not None)
     check_output(output)
     inputs = read_inputs(paths, ann, images)
-    settings = ProposalSettings(number, _probability(threshold), zoom, coarse)
+    settings = mask_settings(number, zoom, threshold, coarse)
     model, info = adjusted(*open_model(model_name, choose_device(device), runtime), settings)
     results, broken = _propose(_Work(model, info, inputs, number, nms, workers), draw, as_json)
     if output is not None:
@@ -163,13 +131,6 @@ class _Work:
     number: int | None
     nms_iou: float | None
     workers: int
-
-
-def _probability(threshold: float | None) -> float | None:
-    """Raises UsageError for what cannot be one."""
-    if threshold is not None and not 0 < threshold < 1:
-        raise UsageError(f"--threshold {threshold:g}: expected a probability between 0 and 1")
-    return threshold
 
 
 def _propose(work: _Work, draw: Path | None, as_json: bool) -> tuple[Results, list[Path]]:
