@@ -82,14 +82,21 @@ def open_exported(
 
 def engine_for(exported: Exported, runtime: str = AUTO, threads: int | None = None) -> Engine:
     """The runtime with the graph loaded; by default with as many threads as torch has."""
-    name = chosen_runtime(runtime, exported.info)
+    return engine_class(runtime, exported.info)(exported, threads or torch.get_num_threads())
+
+
+def engine_class(runtime: str, info: ModelInfo) -> Callable[[Exported, int], Engine]:
+    """What makes the runtime of that name. Raises MissingExtra where it is not installed, and what
+    `chosen_runtime` raises.
+    """
+    name = chosen_runtime(runtime, info)
     module_name, class_name, extra = ENGINES[name]
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise MissingExtra(name, extra) from error
-    engine: Engine = getattr(module, class_name)(exported, threads or torch.get_num_threads())
-    return engine
+    found: Callable[[Exported, int], Engine] = getattr(module, class_name)
+    return found
 
 
 def check_runtime(runtime: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amidst.apps.cli.export_int8 import spread
+from amidst.apps.cli.export_int8 import loss_lines, spread
 from amidst.models.weights import builtin_models
 
 SIZE_HW = (96, 128)
@@ -103,6 +103,7 @@ def run_the_page(
     [
         (["-o", "model.pt"], "expected a name that ends in .onnx"),
         (["--calibrate", "a.json"], "belong to --int8"),
+        (["--runtime", "openvino"], "belong to --int8"),
         (["--zoom", "1"], "for networks that propose masks"),
         (["--threshold", "1"], "between 0 and 1"),
         (["-o", "{images}/0.png/m.onnx"], "cannot be written"),
@@ -116,18 +117,55 @@ def run_the_page(
             ["--int8", "--calibrate", "{data}", "--images", "{images}", "--samples", "2", "--runtime", "x"],
             "expected auto, onnxruntime, openvino",
         ),
+        (
+            ["--int8", "--calibrate", "{data}", "--images", "{images}", "--validate", "{empty}"],
+            "no objects on the images that the loss is measured on",
+        ),
     ],
 )
 def test_options_that_do_not_go_together(
     amidst: Any, model_file: Path, data: Path, tmp_path: Path, options: list[str], words: str
 ) -> None:
-    given = [word.format(data=data / "data.json", images=data / "images") for word in options]
+    names = {"data": data / "data.json", "images": data / "images", "empty": tmp_path / "empty.json"}
+    record = json.loads(names["data"].read_bytes())
+    names["empty"].write_text(json.dumps(record | {"annotations": []}))
+    given = [word.format(**names) for word in options]
     if "-o" not in options:
         given += ["-o", str(tmp_path / "m.onnx")]
     typed = amidst("export", model_file, *given)
     assert (typed.code, typed.out) == (2, "")
     assert words in typed.err
     assert not list(tmp_path.glob("*.onnx"))
+
+
+@pytest.mark.parametrize("broken", [0, 5])
+def test_a_photograph_that_cannot_be_read_is_said_at_once(
+    amidst: Any, model_file: Path, data: Path, tmp_path: Path, broken: int
+) -> None:
+    """One that gives ranges, or one that the loss is measured on: before the long work, without a file."""
+    shutil.copytree(data / "images", tmp_path / "images")
+    (tmp_path / "images" / f"{broken}.png").write_bytes(b"\x89PNG")
+    typed = amidst(
+        "export", model_file, "-o", tmp_path / "m.onnx", "--int8", "--calibrate", data / "data.json",
+        "--images", tmp_path / "images", "--samples", 3,
+    )  # fmt: skip
+    assert (typed.code, typed.out) == (1, "")
+    assert f"{broken}.png" in typed.err.splitlines()[-1]
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_what_is_exported_is_not_exported_again(amidst: Any, tmp_path: Path) -> None:
+    typed = amidst("export", tmp_path / "m.onnx", "-o", tmp_path / "n.onnx")
+    assert (typed.code, "name the model that it was made from" in typed.err) == (2, True)
+
+
+def test_the_loss_is_told_in_points() -> None:
+    before, after = {"ap": 0.25, "ap50": 0.5}, {"ap": 0.22, "ap50": 0.501}
+    assert loss_lines(before, after, 7) == [
+        "AP 0.250 -> 0.220: 3.00 points lost, on 7 images",
+        "AP50 0.500 -> 0.501: 0.10 points gained, on 7 images",
+    ]
+    assert loss_lines({}, {}, 0) == []
 
 
 def test_a_file_of_others_is_no_model(amidst: Any, data: Path, tmp_path: Path) -> None:

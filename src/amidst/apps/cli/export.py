@@ -27,7 +27,11 @@ app = new_app()
 
 Model = Annotated[
     str,
-    typer.Argument(help="A run folder, a checkpoint, a model file, or a built-in name.", show_default=False),
+    typer.Argument(
+        metavar="MODEL",
+        help="A run folder, a checkpoint, a model file, or a built-in name.",
+        show_default=False,
+    ),
 ]
 Output = Annotated[Path, typer.Option("-o", "--output", help="The file to write; it ends in .onnx.")]
 Int8 = Annotated[
@@ -92,8 +96,10 @@ def export(
     sets: Sets | None = None
     if int8:
         sets = image_sets(calibrate, images, samples, validate, validate_images)
-    elif calibrate or images or validate or validate_images:
-        raise UsageError("--calibrate, --images, --validate and --validate-images belong to --int8")
+    elif calibrate or images or validate or validate_images or runtime != "auto":
+        raise UsageError(
+            "--calibrate, --images, --validate, --validate-images and --runtime belong to --int8"
+        )
     network, info = _opened(model, settings)
     record: dict[str, Any] = {
         "file": str(output),
@@ -101,6 +107,7 @@ def export(
         "opset": OPSET,
         "precision": "int8" if int8 else "float32",
     }
+    say("exporting takes a minute or two")
     if sets is None:
         with step("exporting"):
             export_model(network, info, output)
@@ -116,6 +123,8 @@ def export(
 def _opened(name: str, settings: ProposalSettings) -> tuple[nn.Module, ModelInfo]:
     """The model as it is to be exported. Raises UsageError for settings of masks where there are none."""
     path = Path(name)
+    if path.suffix == EXPORTED:
+        raise UsageError(f"{name}: exported already; name the model that it was made from")
     network, info = open_checkpoint(path) if is_checkpoint(path) else load_model(resolve_model(name))
     if settings == ProposalSettings():
         return network, info
