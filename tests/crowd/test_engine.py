@@ -212,11 +212,11 @@ def test_voiding_reopens_work_and_can_be_reverted(with_store: Play) -> None:
                 .limit(1)
             ).scalar_one()
         )
-        preview = await engine.preview_void(store, drew, None, 2)
+        preview = await engine.preview_void(store, drew, None)
         assert (await engine.export(store)).dataset.to_json() == before
         effect = await engine.void(store, drew, None, "poor", "test", 2)
         assert effect.answers == preview.answers > 3
-        assert effect.decisions == preview.decisions
+        assert effect.again == preview.again
         assert await engine.doctor(store) == []
         assert (await engine.export(store)).dataset.to_json() != before
         back = await engine.revert_void(store, effect.void_id, 3)

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, literal, select, true, update
 
-from amidst.crowd import cells, questions, verdicts
+from amidst.crowd import questions, unsettled
 from amidst.crowd.bodies import Wire
 from amidst.crowd.context import read_campaign, read_panels
 from amidst.crowd.schema import campaign, category, supercategory
@@ -155,25 +155,25 @@ def _read(connection: Connection, category_id: int) -> tuple[str, str]:
 
 
 def _change(connection: Connection, category_id: int, state: str, now: int) -> None:
-    """Sets the state and settles all that depends on it: panels, questions, verdicts, cells."""
+    """Sets the state, panels and questions; verdicts and cells that depend on it are settled afterwards."""
     connection.execute(
         update(category).where(category.c.id == category_id).values(state=state, changed_at=now)
     )
     _renew_catalogue(connection)
     questions.settle_empty(connection)
-    settings = read_campaign(connection)
     for table in (segmentation, crowd_region):
-        waiting = (
-            select(table.c.id)
+        unsettled.enlist(
+            connection,
+            select(literal("verification"), literal(table.name), table.c.id)
             .join(cell, cell.c.id == table.c.cell_id)
             .where(cell.c.category_id == category_id, table.c.state.in_(("pending", "withdrawn")))
-            .order_by(table.c.id)
+            .order_by(table.c.id),
         )
-        for ref_id in connection.execute(waiting).scalars().all():
-            verdicts.settle(connection, settings, table.name, ref_id, now)
-    own = select(cell.c.id).where(cell.c.category_id == category_id).order_by(cell.c.id)
-    for cell_id in connection.execute(own).scalars().all():
-        cells.settle(connection, settings, cell_id, now)
+    own = (cell.c.category_id == category_id) & (
+        cell.c.state != "withdrawn" if state == "retired" else true()
+    )
+    cells = select(literal("segmentation"), literal("cell"), cell.c.id).where(own).order_by(cell.c.id)
+    unsettled.enlist(connection, cells)
 
 
 def _renew_catalogue(connection: Connection) -> None:

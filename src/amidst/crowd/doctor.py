@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, exists, func, or_, select, text
 
+from amidst.crowd import unsettled
 from amidst.crowd.doctor_answers import check_answers
 from amidst.crowd.doctor_decisions import check_decisions
 from amidst.crowd.doctor_masks import check_masks
@@ -19,8 +20,8 @@ from amidst.crowd.schema_chain import cell, segmentation
 
 
 def examine(connection: Connection) -> list[Fault]:
-    """All faults; empty if there is none."""
-    return [
+    """All faults; empty if there is none. What a manager's change has left to be decided again is none."""
+    found = [
         *_units(connection),
         *_tickets(connection),
         *_answers(connection),
@@ -30,6 +31,13 @@ def examine(connection: Connection) -> list[Fault]:
         *check_masks(connection),
         *check_decisions(connection),
     ]
+    late = unsettled.waiting(connection) if found else set()
+    return [one for one in found if not (one.rule in unsettled.LATE and _thing(one.subject) in late)]
+
+
+def _thing(subject: str) -> str:
+    """Kind and id: a question is of its image, points are of their cell."""
+    return "/".join(subject.split("/")[:2]).replace("points/", "cell/")
 
 
 def _units(connection: Connection) -> Iterator[Fault]:

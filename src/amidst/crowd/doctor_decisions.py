@@ -19,7 +19,7 @@ from amidst.crowd.cell_rule import CELL_STEP
 from amidst.crowd.context import Campaign, read_campaign, read_image
 from amidst.crowd.decisions import about, about_unit, encoded, last_said
 from amidst.crowd.faults import Fault
-from amidst.crowd.numbers import undecided as complete_undecided
+from amidst.crowd.numbers import find_undecided
 from amidst.crowd.rules import (
     CATEGORIES_CHOSEN,
     CATEGORIES_PRESENT,
@@ -66,7 +66,7 @@ def check_decisions(connection: Connection) -> Iterator[Fault]:
     yield from _states(connection)
     yield from _icons(connection)
     yield from _undecided(connection, campaign)
-    for stage, kind, ref_id in complete_undecided(connection):
+    for stage, kind, ref_id in find_undecided(connection):
         yield Fault(
             rule="incomplete",
             subject=f"{kind}/{ref_id}",

@@ -47,8 +47,9 @@ from amidst.crowd.rules import SelectionInputs, SelectionOutcome, choose_categor
 from amidst.crowd.stage_metrics import StageMetrics
 from amidst.crowd.stage_metrics import stage_metrics as read_stage_metrics
 from amidst.crowd.store import Store
+from amidst.crowd.unsettled import change
 from amidst.crowd.validation import MAX_BYTES_DRAWN, prepare_drawing
-from amidst.crowd.voids import PreviewDone, VoidEffect, VoidRecord
+from amidst.crowd.voids import VoidEffect, VoidRecord
 from amidst.curation.selection import Proposal
 
 LARGE_DRAWING = 4000  # bytes
@@ -80,7 +81,7 @@ async def campaign_config(store: Store) -> CampaignConfig:
 
 async def change_config(store: Store, config: CampaignConfig, now: int) -> None:
     """Replaces them; open work asks for the new number of judgements."""
-    await store.write(lambda c: numbers.change_config(c, config, now))
+    await change(store, lambda c: numbers.change_config(c, config, now), now)
 
 
 async def change_state(store: Store, state: Literal["open", "paused"]) -> None:
@@ -105,12 +106,12 @@ async def list_categories(store: Store) -> list[CategoryRecord]:
 
 async def retire_category(store: Store, category_id: int, now: int) -> None:
     """Takes a category out of panels, work and export; what was said of it stays."""
-    await store.write(lambda c: kinds.retire(c, category_id, now))
+    await change(store, lambda c: kinds.retire(c, category_id, now), now)
 
 
 async def restore_category(store: Store, category_id: int, now: int) -> int:
     """Takes it up again; images that were labelled without it are asked about it: how many."""
-    return await store.write(lambda c: kinds.restore(c, category_id, now))
+    return await change(store, lambda c: kinds.restore(c, category_id, now), now)
 
 
 async def add_candidates(store: Store, proposals: Sequence[Proposal], now: int) -> None:
@@ -307,25 +308,21 @@ async def decided_masks(
 # --- taking work out --------------------------------------------------------------------------------------
 
 
-async def preview_void(store: Store, worker_id: int, stage: Stage | None, now: int) -> VoidEffect:
+async def preview_void(store: Store, worker_id: int, stage: Stage | None) -> VoidEffect:
     """What a void would do; nothing is changed."""
-    try:
-        await store.write(lambda c: voids.preview(c, worker_id, stage, now))
-    except PreviewDone as done:
-        return done.effect
-    raise AssertionError("a preview always ends so")
+    return await store.read(lambda c: voids.preview(c, worker_id, stage))
 
 
 async def void(
     store: Store, worker_id: int, stage: Stage | None, reason: str, by: str, now: int
 ) -> VoidEffect:
     """Takes a worker's answers out of all decisions, of one stage or of all."""
-    return await store.write(lambda c: voids.apply(c, worker_id, stage, reason, by, now))
+    return await change(store, lambda c: voids.apply(c, worker_id, stage, reason, by, now), now)
 
 
 async def revert_void(store: Store, void_id: int, now: int) -> VoidEffect:
     """Brings them back."""
-    return await store.write(lambda c: voids.revert(c, void_id, now))
+    return await change(store, lambda c: voids.revert(c, void_id, now), now)
 
 
 async def list_voids(store: Store, *, before: int = LATEST, limit: int = 100) -> list[VoidRecord]:
@@ -333,7 +330,7 @@ async def list_voids(store: Store, *, before: int = LATEST, limit: int = 100) ->
     return await store.read(lambda c: voids.every(c, before, limit))
 
 
-# --- looking ----------------------------------------------------------------------------------------------
+# --- looking ------------------------------------------------------------------------------------------
 
 
 async def progress(store: Store) -> Progress:

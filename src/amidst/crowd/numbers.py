@@ -7,11 +7,11 @@ of them thereby is settled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, literal, or_, select, update
 
-from amidst.crowd import ballot, image_filter, labelling, spotting, units, verdicts
+from amidst.crowd import ballot, units, unsettled
 from amidst.crowd.campaigns import encode_config
 from amidst.crowd.config import CampaignConfig
 from amidst.crowd.config_check import check_config
@@ -26,7 +26,7 @@ Subject = tuple[str, str, int]  # stage, ref_kind and ref_id of a unit
 
 
 def change_config(connection: Connection, config: CampaignConfig, now: int) -> None:
-    """Replaces the numbers, brings open units to them in both directions and settles what is complete.
+    """Replaces the numbers, brings open units to them in both directions, and lists what is complete thereby.
 
     Decisions that were drawn keep their numbers until their subject is settled again. Raises ConfigError for
     numbers that make no sense, UsageError for those by which an open vote could not choose.
@@ -53,17 +53,26 @@ def _bring(connection: Connection, before: CampaignConfig, campaign: Campaign, n
         # what was called off may come back; one that has enough already is complete as it stands
         _ask(connection, of_stage & (unit.c.state == "cancelled") & (unit.c.taken < needed), literal(needed))
     _ask_votes(connection, config)
-    found = set(undecided(connection))
+    concerned = undecided()
     if config.image_filter != before.image_filter:
-        found |= set(_judged(connection, "image_filter"))
+        concerned |= _judged("image_filter")
     if (config.verification, config.crowd_regions) != (before.verification, before.crowd_regions):
-        found |= set(_judged(connection, "verification"))
+        concerned |= _judged("verification")
+    choose = _subjects(concerned & (unit.c.stage == "category_votes"))
+    chosen = connection.execute(choose).first() is not None
+    unsettled.enlist(connection, _subjects(concerned & (unit.c.stage != "category_votes")))
     units.close_all_complete(connection)
-    _settle(connection, campaign, sorted(found), now)
+    if chosen:
+        ballot.settle(connection, campaign, now)
 
 
-def undecided(connection: Connection) -> list[Subject]:
+def find_undecided(connection: Connection) -> list[Subject]:
     """Units that have all their judgements, while the rule that waits for them has not come to its end."""
+    return [(row[0], row[1], row[2]) for row in connection.execute(_subjects(undecided()))]
+
+
+def undecided() -> ColumnElement[bool]:
+    """The same as a part of a statement."""
     complete = unit.c.state.in_(("open", "decided")) & (unit.c.done >= unit.c.needed) & (unit.c.needed > 0)
     waiting = or_(
         (unit.c.stage == "category_votes") & _unfinished(CATEGORIES_CHOSEN, "campaign"),
@@ -80,17 +89,16 @@ def undecided(connection: Connection) -> list[Subject]:
             for kind, table in (("segmentation", segmentation), ("crowd_region", crowd_region))
         ),
     )
-    return _subjects(connection, complete & waiting)
+    return complete & waiting
 
 
-def _judged(connection: Connection, stage: str) -> list[Subject]:
+def _judged(stage: str) -> ColumnElement[bool]:
     """Open units with a judgement, of a stage whose rule may end before all are there."""
-    return _subjects(connection, (unit.c.stage == stage) & (unit.c.state == "open") & (unit.c.done > 0))
+    return (unit.c.stage == stage) & (unit.c.state == "open") & (unit.c.done > 0)
 
 
-def _subjects(connection: Connection, wanted: ColumnElement[bool]) -> list[Subject]:
-    query = select(unit.c.stage, unit.c.ref_kind, unit.c.ref_id).where(wanted).order_by(unit.c.id)
-    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+def _subjects(wanted: ColumnElement[bool]) -> Select[Any]:
+    return select(unit.c.stage, unit.c.ref_kind, unit.c.ref_id).where(wanted).order_by(_PLACE, unit.c.id)
 
 
 def _unfinished(rule: Rule, kind: str) -> ColumnElement[bool]:
@@ -118,17 +126,5 @@ def _ask_votes(connection: Connection, config: CampaignConfig) -> None:
     _ask(connection, judging & (unit.c.ref_kind == "crowd_region"), literal(config.crowd_regions.votes))
 
 
-def _settle(connection: Connection, campaign: Campaign, subjects: Sequence[Subject], now: int) -> None:
-    """Decides, in the order of the chain."""
-    of_stage: dict[str, list[tuple[str, int]]] = {}
-    for stage, kind, ref_id in subjects:
-        of_stage.setdefault(stage, []).append((kind, ref_id))
-    if "category_votes" in of_stage:
-        ballot.settle(connection, campaign, now)
-    for _, image_id in of_stage.get("image_filter", ()):
-        image_filter.settle(connection, campaign, image_id, now)
-    for _, image_id in of_stage.get("labelling", ()):
-        labelling.settle(connection, campaign, image_id, now)
-    for _, cell_id in of_stage.get("spotting", ()):
-        spotting.settle(connection, campaign, cell_id, now)
-    verdicts.settle_all(connection, campaign, of_stage.get("verification", []), now)
+_CHAIN = ("image_filter", "labelling", "spotting", "verification")
+_PLACE = case({stage: place for place, stage in enumerate(_CHAIN)}, value=unit.c.stage, else_=len(_CHAIN))

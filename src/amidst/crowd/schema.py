@@ -350,3 +350,14 @@ void = Table(
     int_column("created_at"),
     int_column("reverted_at", null=True),
 )
+
+# What rests on a manager's change and is still to be decided again (`unsettled.py`), in the order of id.
+# stage, ref_kind, ref_id: as of a unit. Rows leave when they are settled.
+unsettled = Table(
+    "unsettled",
+    metadata,
+    key_column(),
+    text_column("stage"),
+    text_column("ref_kind"),
+    Column("ref_id", Key, nullable=False),
+)

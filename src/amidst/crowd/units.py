@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     bindparam,
     exists,
     func,
@@ -106,7 +108,9 @@ def free(connection: Connection, ticket_ids: Sequence[int], state: str) -> None:
     counted: dict[int, int] = {}
     for (unit_id,) in ended:
         counted[unit_id] = counted.get(unit_id, 0) + 1
-    _add(connection, counted, "taken", -1)
+    for amount in sorted(set(counted.values())):
+        ids = sorted(unit_id for unit_id, number in counted.items() if number == amount)
+        connection.execute(update(unit).where(unit.c.id.in_(ids)).values(taken=unit.c.taken - amount))
 
 
 def submit(connection: Connection, ticket_id: int, answer_id: int) -> dict[int, bool]:
@@ -184,28 +188,27 @@ def cancel(connection: Connection, stages: Collection[Stage], cell_id: int) -> N
     )
 
 
-def reopen(connection: Connection, unit_ids: Sequence[int]) -> None:
+def reopen(connection: Connection, unit_ids: Select[Any]) -> None:
     """After judgements were taken out: what lacks some is open again. Units of masks, regions and cells
-    follow from verdicts and cells; an open step of a cell is one person's again.
+    follow from verdicts and cells; an open step of a cell is one person's again. unit_ids: a query of them.
     """
-    ids = sorted(unit_ids)
     connection.execute(
         update(unit)
-        .where(unit.c.id.in_(ids), unit.c.state == "decided", unit.c.done < unit.c.needed)
+        .where(unit.c.id.in_(unit_ids), unit.c.state == "decided", unit.c.done < unit.c.needed)
         .where(unit.c.stage.in_(UNITED))
         .values(state="open")
     )
     connection.execute(
         update(unit)
-        .where(unit.c.id.in_(ids), unit.c.state == "open")
+        .where(unit.c.id.in_(unit_ids), unit.c.state == "open")
         .where(unit.c.stage.in_(("segmentation", "crowd_regions")))
         .values(needed=at_least_taken(connection, unit.c.done + 1))
     )
 
 
-def close_complete(connection: Connection, unit_ids: Sequence[int]) -> None:
-    """After judgements came back: what has all of them is decided again."""
-    connection.execute(update(unit).where(unit.c.id.in_(sorted(unit_ids)), _COMPLETE).values(state="decided"))
+def close_complete(connection: Connection, unit_ids: Select[Any]) -> None:
+    """After judgements came back: what has all of them is decided again. unit_ids: a query of them."""
+    connection.execute(update(unit).where(unit.c.id.in_(unit_ids), _COMPLETE).values(state="decided"))
 
 
 def close_all_complete(connection: Connection) -> None:
@@ -218,19 +221,6 @@ def revive(connection: Connection, stage: Stage, cell_id: int) -> None:
     own = (unit.c.ref_kind == "cell") & (unit.c.ref_id == cell_id) & (unit.c.stage == stage)
     for state, lacking in (("open", unit.c.done < unit.c.needed), ("decided", unit.c.done >= unit.c.needed)):
         connection.execute(update(unit).where(own, unit.c.state == "cancelled", lacking).values(state=state))
-
-
-def add_to(connection: Connection, column: str, units: dict[int, int]) -> None:
-    """Adds to `taken` or `done` of units."""
-    _add(connection, units, column, 1)
-
-
-def _add(connection: Connection, counted: dict[int, int], column: str, sign: int) -> None:
-    for amount in sorted(set(counted.values())):
-        ids = sorted(unit_id for unit_id, number in counted.items() if number == amount)
-        connection.execute(
-            update(unit).where(unit.c.id.in_(ids)).values({column: unit.c[column] + sign * amount})
-        )
 
 
 def _is_sqlite(connection: Connection) -> bool:

@@ -1,39 +1,53 @@
 """Taking all work of a worker out of the decisions, and back.
 
-A void marks answers and frees their places; everything that rested on them is decided again and what is
-lacking reopens. Nothing is deleted, so a void can be reverted: answers return where their place is still
-free, the others stay out as surplus. Payment is another matter.
+A void marks answers and frees their places; everything that rested on them is decided again (`unsettled`) and
+what is lacking reopens. Nothing is deleted, so a void can be reverted: answers return where their place is
+still free, the others stay out as surplus. Payment is another matter. However many the answers are, marking
+them is a few statements.
 
 Source: section 2.4.4 of the thesis (all work of poor workers is discarded and done again).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 
-from amidst.crowd import ballot, cells, image_filter, labelling, spotting, training, units, verdicts
+from amidst.crowd import ballot, training, units, unsettled
 from amidst.crowd.bodies import Wire
-from amidst.crowd.context import Campaign, read_both, read_campaign
-from amidst.crowd.schema import answer, decision, slot, training_attempt, unit, void, worker
-from amidst.crowd.schema_chain import crowd_region, instance, segmentation
+from amidst.crowd.context import read_both, read_campaign
+from amidst.crowd.schema import answer, slot, training_attempt, unit, void, worker
+from amidst.crowd.schema_chain import crowd_region, segmentation
 from amidst.errors import UnknownRecord
 
 ONE_STEP = ("segmentation", "crowd_regions")  # stages whose units are single steps of a cell
+CHAIN = ("image_filter", "labelling", "spotting", "verification", *ONE_STEP)
 
 
 class VoidEffect(Wire, frozen=True):
     """What a void or its reversal does. places: units that lose a judgement, or get it back; judgements: how
-    many, by stage. decisions: how many are drawn otherwise, by rule."""
+    many, by stage. again: how many images, cells and masks are decided again, by stage.
+    """
 
     void_id: int
     answers: int
     places: int
     surplus: int
-    decisions: dict[str, int]
+    again: dict[str, int]
     judgements: dict[str, int]
 
 
@@ -51,61 +65,28 @@ class VoidRecord(Wire, frozen=True):
     answers: int
 
 
-class PreviewDone(Exception):  # noqa: N818 - carries a result out of a transaction that is undone
-    """Raised to undo the transaction of a preview."""
-
-    def __init__(self, effect: VoidEffect) -> None:
-        super().__init__()
-        self.effect = effect
-
-
-@dataclass(frozen=True, slots=True)
-class _Subjects:
-    """What rests on some answers."""
-
-    refs: tuple[tuple[str, str, int], ...]  # (stage, ref_kind, ref_id) of their units
-    masks: tuple[int, ...]
-    regions: tuple[int, ...]
-    gates: tuple[tuple[int, int], ...]
-
-
-def preview(connection: Connection, worker_id: int, stage: str | None, now: int) -> None:
-    """Always raises PreviewDone with the effect, so that nothing is kept. Raises UnknownRecord."""
-    raise PreviewDone(apply(connection, worker_id, stage, "preview", "", now))
+def preview(connection: Connection, worker_id: int, stage: str | None) -> VoidEffect:
+    """What a void would do; only reads. Raises UnknownRecord."""
+    read_both(connection, worker_id)
+    return _effect(connection, 0, select(answer.c.id).where(_in_use(worker_id, stage)), "submitted")
 
 
 def apply(
     connection: Connection, worker_id: int, stage: str | None, reason: str, by: str, now: int
 ) -> VoidEffect:
     """Voids the accepted answers of a worker, of one stage or of all. Raises UnknownRecord."""
-    campaign, _ = read_both(connection, worker_id)
-    before = _last_decision(connection)
+    read_both(connection, worker_id)
     row = {"worker_id": worker_id, "stage": stage, "reason": reason, "by": by, "created_at": now}
     void_id = connection.execute(insert(void).returning(void.c.id), row).scalar_one()
-    own = (answer.c.worker_id == worker_id) & (answer.c.status == "accepted") & answer.c.voided_by.is_(None)
-    if stage is not None:
-        own &= answer.c.stage == stage
-    marked = connection.execute(update(answer).where(own).values(voided_by=void_id)).rowcount
-    judgements = _judgements(connection, void_id, "submitted")
-    freed = connection.execute(
-        update(slot)
-        .where(slot.c.answer_id.in_(_of(void_id)), slot.c.state == "submitted")
-        .values(state="voided")
-        .returning(slot.c.unit_id)
-    )
-    counted = dict(Counter(row[0] for row in freed))
-    units.add_to(connection, "done", {unit_id: -number for unit_id, number in counted.items()})
-    units.add_to(connection, "taken", {unit_id: -number for unit_id, number in counted.items()})
-    units.reopen(connection, list(counted))
-    _settle(connection, campaign, _subjects(connection, void_id), now)
-    return VoidEffect(
-        void_id=void_id,
-        answers=marked,
-        places=len(counted),
-        surplus=0,
-        decisions=_changed(connection, before),
-        judgements=judgements,
-    )
+    connection.execute(update(answer).where(_in_use(worker_id, stage)).values(voided_by=void_id))
+    effect = _effect(connection, void_id, _of(void_id), "submitted")
+    _enlist(connection, void_id)
+    counted = unit.c.id.in_(_units(void_id, "submitted"))  # one place of each: nobody judges a unit twice
+    connection.execute(update(unit).where(counted).values(taken=unit.c.taken - 1, done=unit.c.done - 1))
+    _move(connection, void_id, "submitted", "voided")
+    units.reopen(connection, _units(void_id, "voided"))
+    _settle_few(connection, effect, _gates(connection, void_id), now)
+    return effect
 
 
 def revert(connection: Connection, void_id: int, now: int) -> VoidEffect:
@@ -115,35 +96,25 @@ def revert(connection: Connection, void_id: int, now: int) -> VoidEffect:
     ).first()
     if row is None or row.reverted_at is not None:
         raise UnknownRecord(f"there is no void {void_id} in force")
-    campaign = read_campaign(connection)
-    before = _last_decision(connection)
-    subjects = _subjects(connection, void_id)
-    judgements = _judgements(connection, void_id, "voided")
     connection.execute(update(void).where(void.c.id == void_id).values(reverted_at=now))
-    slots = connection.execute(
-        select(slot.c.id, slot.c.unit_id, slot.c.answer_id, unit.c.stage)
-        .join(unit, unit.c.id == slot.c.unit_id)
-        .where(slot.c.answer_id.in_(_of(void_id)), slot.c.state == "voided")
-        .order_by(slot.c.unit_id)
-    ).all()
-    lost: set[int] = set()
-    kept: set[int] = set()
-    for found in slots:
-        fits = _restore(connection, found.id, found.unit_id, row.worker_id, found.answer_id, found.stage)
-        (kept if fits else lost).add(found.answer_id)
-    gone = lost - kept
-    back = connection.execute(
-        update(answer).where(answer.c.voided_by == void_id, answer.c.id.not_in(gone)).values(voided_by=None)
-    ).rowcount
-    units.close_complete(connection, [found.unit_id for found in slots])
-    _settle(connection, campaign, subjects, now)
+    own = unit.c.id.in_(_units(void_id, "voided"))
+    connection.execute(select(unit.c.id).where(own).order_by(unit.c.id).with_for_update()).all()
+    effect, gates = _effect(connection, void_id, _of(void_id), "voided"), _gates(connection, void_id)
+    _enlist(connection, void_id)
+    _restore(connection, void_id, row.worker_id)
+    units.close_complete(connection, _units(void_id, "submitted"))
+    placed = exists().where(slot.c.answer_id == answer.c.id, slot.c.state == "submitted")
+    out = exists().where(slot.c.answer_id == answer.c.id, slot.c.state == "surplus") & ~placed
+    own_answers = answer.c.voided_by == void_id
+    back = connection.execute(update(answer).where(own_answers, ~out).values(voided_by=None)).rowcount
+    _settle_few(connection, effect, gates, now)
     return VoidEffect(
         void_id=void_id,
         answers=back,
-        places=len(slots),
-        surplus=len(gone),
-        decisions=_changed(connection, before),
-        judgements=judgements,
+        places=effect.places,
+        surplus=effect.answers - back,
+        again=effect.again,
+        judgements=effect.judgements,
     )
 
 
@@ -173,125 +144,136 @@ def every(connection: Connection, before: int, limit: int) -> list[VoidRecord]:
     ]
 
 
-def _judgements(connection: Connection, void_id: int, state: str) -> dict[str, int]:
-    """Slots of a void's answers in a state, by stage."""
-    rows = connection.execute(
-        select(unit.c.stage, func.count())
-        .select_from(slot)
-        .join(unit, unit.c.id == slot.c.unit_id)
-        .where(slot.c.answer_id.in_(_of(void_id)), slot.c.state == state)
-        .group_by(unit.c.stage)
-        .order_by(unit.c.stage)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def _restore(
-    connection: Connection, slot_id: int, unit_id: int, worker_id: int, answer_id: int, stage: str
-) -> bool:
-    """Puts a slot back in use if its place is free; else it is surplus."""
-    if stage in ONE_STEP:
-        free = not _superseded(connection, answer_id)
-        grow = unit.c.needed + 1
-    else:
-        free, grow = True, unit.c.needed
-    own = slot.alias("own")
-    twice = select(own.c.id).where(
-        own.c.unit_id == unit_id, own.c.worker_id == worker_id, own.c.state.in_(("leased", "submitted"))
-    )
-    if free and connection.execute(twice).first() is None:
-        room = (
-            unit.c.id == unit_id
-            if stage in ONE_STEP
-            else (unit.c.id == unit_id) & (unit.c.taken < unit.c.needed)
-        )
-        taken = connection.execute(
-            update(unit).where(room).values(taken=unit.c.taken + 1, done=unit.c.done + 1, needed=grow)
-        )
-        if taken.rowcount:
-            connection.execute(update(slot).where(slot.c.id == slot_id).values(state="submitted"))
-            return True
-    connection.execute(update(slot).where(slot.c.id == slot_id).values(state="surplus"))
-    return False
-
-
-def _superseded(connection: Connection, answer_id: int) -> bool:
-    """Whether the instance of a withdrawn mask has another one now, or the cell another region."""
-    own = segmentation.alias("own")
-    other = (
-        select(segmentation.c.id)
-        .join(instance, instance.c.id == segmentation.c.instance_id)
-        .join(own, own.c.instance_id == instance.c.id)
-        .where(own.c.answer_id == answer_id, segmentation.c.id != own.c.id)
-        .where(segmentation.c.state.in_(("pending", "accepted")))
-    )
-    mine = crowd_region.alias("mine")
-    region = (
-        select(crowd_region.c.id)
-        .join(mine, mine.c.cell_id == crowd_region.c.cell_id)
-        .where(mine.c.answer_id == answer_id, crowd_region.c.id != mine.c.id)
-        .where(crowd_region.c.state.in_(("pending", "accepted")))
-    )
-    return any(connection.execute(query).first() is not None for query in (other, region))
-
-
-def _subjects(connection: Connection, void_id: int) -> _Subjects:
-    answers = _of(void_id)
-    refs = connection.execute(
-        select(unit.c.stage, unit.c.ref_kind, unit.c.ref_id)
-        .join(slot, slot.c.unit_id == unit.c.id)
-        .where(slot.c.answer_id.in_(answers))
-        .distinct()
-    )
-    masks = connection.execute(select(segmentation.c.id).where(segmentation.c.answer_id.in_(answers)))
-    regions = connection.execute(select(crowd_region.c.id).where(crowd_region.c.answer_id.in_(answers)))
-    gates = connection.execute(
-        select(training_attempt.c.worker_id, training_attempt.c.category_id)
-        .where(training_attempt.c.answer_id.in_(answers))
-        .distinct()
-    )
-    return _Subjects(
-        refs=tuple(sorted((row[0], row[1], row[2]) for row in refs)),
-        masks=tuple(sorted(row[0] for row in masks)),
-        regions=tuple(sorted(row[0] for row in regions)),
-        gates=tuple(sorted((row[0], row[1]) for row in gates)),
-    )
-
-
-def _settle(connection: Connection, campaign: Campaign, subjects: _Subjects, now: int) -> None:
-    """Decides again, in the order of the chain."""
-    for stage, _, ref_id in subjects.refs:
-        if stage == "category_votes":
-            ballot.settle(connection, campaign, now)
-        elif stage == "image_filter":
-            image_filter.settle(connection, campaign, ref_id, now)
-    for stage, _, ref_id in subjects.refs:
-        if stage == "labelling":
-            labelling.settle(connection, campaign, ref_id, now)
-    for stage, _, ref_id in subjects.refs:
-        if stage == "spotting":
-            spotting.settle(connection, campaign, ref_id, now)
-    judged = [(kind, ref_id) for stage, kind, ref_id in subjects.refs if stage == "verification"]
-    judged += [("segmentation", mask_id) for mask_id in subjects.masks]
-    judged += [("crowd_region", region_id) for region_id in subjects.regions]
-    verdicts.settle_all(connection, campaign, sorted(set(judged)), now)
-    for stage, _, ref_id in subjects.refs:
-        if stage in ONE_STEP:
-            cells.settle(connection, campaign, ref_id, now)
-    for worker_id, category_id in subjects.gates:
-        training.settle(connection, campaign, worker_id, category_id, now)
+def _in_use(worker_id: int, stage: str | None) -> ColumnElement[bool]:
+    """Answers that a void takes."""
+    own = (answer.c.worker_id == worker_id) & (answer.c.status == "accepted") & answer.c.voided_by.is_(None)
+    return own if stage is None else own & (answer.c.stage == stage)
 
 
 def _of(void_id: int) -> Select[Any]:
     return select(answer.c.id).where(answer.c.voided_by == void_id)
 
 
-def _last_decision(connection: Connection) -> int:
-    return connection.execute(select(func.max(decision.c.id))).scalar() or 0
+def _units(void_id: int, state: str) -> Select[Any]:
+    """Units of the slots in a state that belong to a void's answers."""
+    return select(slot.c.unit_id).where(slot.c.answer_id.in_(_of(void_id)), slot.c.state == state)
 
 
-def _changed(connection: Connection, before: int) -> dict[str, int]:
-    rows = connection.execute(
-        select(decision.c.rule, func.count()).where(decision.c.id > before).group_by(decision.c.rule)
+def _move(connection: Connection, void_id: int, before: str, after: str) -> None:
+    own = slot.c.answer_id.in_(_of(void_id)) & (slot.c.state == before)
+    connection.execute(update(slot).where(own).values(state=after))
+
+
+def _effect(connection: Connection, void_id: int, answers: Select[Any], state: str) -> VoidEffect:
+    """state: of the slots that are counted."""
+    judgements = connection.execute(
+        select(unit.c.stage, func.count())
+        .select_from(slot)
+        .join(unit, unit.c.id == slot.c.unit_id)
+        .where(slot.c.answer_id.in_(answers), slot.c.state == state)
+        .group_by(unit.c.stage)
+        .order_by(unit.c.stage)
     )
-    return {row[0]: row[1] for row in sorted(tuple(row) for row in rows)}
+    counted = {row[0]: row[1] for row in judgements}
+    again: dict[str, int] = {}
+    for query in _subjects(answers):
+        rows = query.subquery()
+        found = connection.execute(select(rows.c.stage, func.count()).group_by(rows.c.stage))
+        for stage, number in sorted((row[0], row[1]) for row in found):
+            again[stage] = again.get(stage, 0) + number
+    return VoidEffect(
+        void_id=void_id,
+        answers=connection.execute(select(func.count()).select_from(answers.subquery())).scalar_one(),
+        places=sum(counted.values()),
+        surplus=0,
+        again=again,
+        judgements=counted,
+    )
+
+
+def _subjects(answers: Select[Any]) -> list[Select[Any]]:
+    """What rests on answers, in the order of the chain: stage, ref_kind, ref_id, once each."""
+    place = case({stage: place for place, stage in enumerate(CHAIN)}, value=unit.c.stage)
+    judged = (
+        select(unit.c.stage, unit.c.ref_kind, unit.c.ref_id)
+        .join(slot, slot.c.unit_id == unit.c.id)
+        .where(slot.c.answer_id.in_(answers), unit.c.stage.in_(CHAIN))
+        .group_by(unit.c.stage, unit.c.ref_kind, unit.c.ref_id)
+        .order_by(place, unit.c.ref_kind, unit.c.ref_id)
+    )
+    made = [
+        select(literal("verification").label("stage"), literal(table.name).label("ref_kind"), table.c.id)
+        .where(table.c.answer_id.in_(answers))
+        .order_by(table.c.id)
+        for table in (segmentation, crowd_region)
+    ]
+    return [judged, *made]
+
+
+def _enlist(connection: Connection, void_id: int) -> None:
+    for query in _subjects(_of(void_id)):
+        unsettled.enlist(connection, query)
+
+
+def _gates(connection: Connection, void_id: int) -> list[tuple[int, int]]:
+    """(worker, category) of the attempts at training."""
+    gate = (training_attempt.c.worker_id, training_attempt.c.category_id)
+    own = training_attempt.c.answer_id.in_(_of(void_id))
+    return sorted((row[0], row[1]) for row in connection.execute(select(*gate).where(own).distinct()))
+
+
+def _settle_few(connection: Connection, effect: VoidEffect, gates: list[tuple[int, int]], now: int) -> None:
+    """What is no unit of many: the ballot, and a gate for each category at most."""
+    campaign = read_campaign(connection)
+    if "category_votes" in effect.judgements:
+        ballot.settle(connection, campaign, now)
+    for worker_id, category_id in gates:
+        training.settle(connection, campaign, worker_id, category_id, now)
+
+
+def _restore(connection: Connection, void_id: int, worker_id: int) -> None:
+    """Puts slots back in use whose place is free; the others are surplus."""
+    own = slot.alias("own")
+    twice = exists().where(
+        own.c.unit_id == slot.c.unit_id,
+        own.c.worker_id == worker_id,
+        text("own.state IN ('leased', 'submitted')"),  # as the index says it
+    )
+    step = unit.c.stage.in_(ONE_STEP)
+    free = or_(step & ~_superseded(), ~step & (unit.c.taken < unit.c.needed))
+    fits = (
+        select(slot.c.id)
+        .join(unit, unit.c.id == slot.c.unit_id)
+        .where(slot.c.answer_id.in_(_of(void_id)), slot.c.state == "voided", free, ~twice)
+    )
+    connection.execute(update(slot).where(slot.c.id.in_(fits)).values(state="submitted"))
+    connection.execute(
+        update(unit)
+        .where(unit.c.id.in_(_units(void_id, "submitted")))
+        .values(
+            taken=unit.c.taken + 1,
+            done=unit.c.done + 1,
+            needed=unit.c.needed + case((step, 1), else_=0),
+        )
+    )
+    _move(connection, void_id, "voided", "surplus")
+
+
+def _superseded() -> ColumnElement[bool]:
+    """Whether the instance of a slot's withdrawn mask has another one now, or its cell another region."""
+    own, other = segmentation.alias("own_mask"), segmentation.alias("other_mask")
+    mine, region = crowd_region.alias("own_region"), crowd_region.alias("other_region")
+    alive = ("pending", "accepted")
+    masked = exists().where(
+        own.c.answer_id == slot.c.answer_id,
+        other.c.instance_id == own.c.instance_id,
+        other.c.id != own.c.id,
+        other.c.state.in_(alive),
+    )
+    painted = exists().where(
+        mine.c.answer_id == slot.c.answer_id,
+        region.c.cell_id == mine.c.cell_id,
+        region.c.id != mine.c.id,
+        region.c.state.in_(alive),
+    )
+    return or_(masked, painted)

@@ -3,4 +3,4 @@
 A test compares the result of all migrations with `schema.metadata`.
 """
 
-HEAD = "0004"
+HEAD = "0005"

@@ -43,6 +43,7 @@ from amidst.crowd import engine, schema_people
 from amidst.crowd.adapters import Platform
 from amidst.crowd.config import STAGES
 from amidst.crowd.store import Store
+from amidst.crowd.unsettled import settle
 from amidst.errors import AnswerError, DataError, StoreUnavailable, UnknownRecord, UsageError
 
 TRANSLATION: Translation = {
@@ -146,5 +147,6 @@ async def _sweep(store: Store, clock: Clock, every_s: float) -> None:
         await asyncio.sleep(every_s)
         try:
             await engine.sweep(store, clock())
+            await settle(store, clock())  # what a process that was killed has left
         except StoreUnavailable as error:
             log.error("expired tickets stay until the database is back: %s", error)

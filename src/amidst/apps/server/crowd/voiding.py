@@ -61,7 +61,7 @@ class VoidRoutes:
     async def preview(self, request: Request) -> Response:
         """What voiding a worker's work would reopen and cost; nothing is changed."""
         body = await read_body(request, VoidBody)
-        effect = await engine.preview_void(self._store, body.worker, body.stage, self._clock())
+        effect = await engine.preview_void(self._store, body.worker, body.stage)
         outlook, _ = await self._outlook.get()
         seconds = {one.stage: one.seconds for one in outlook.stages}
         again = sum(number * seconds.get(stage, 0.0) for stage, number in effect.judgements.items())

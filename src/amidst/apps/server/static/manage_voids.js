@@ -83,14 +83,14 @@ function preview(found, worker, what, said, done) {
     }
   });
   const judgements = Object.entries(found.judgements);
-  const decisions = Object.entries(found.decisions);
+  const again = Object.entries(found.again);
   return [
     element(
       "div",
       { class: "card form", role: "status", "aria-label": "Effect" },
       figures({ "answers taken out": count(found.answers), "things that lose a judgement": count(found.places), "work to do again": hours(found.hours), ...(found.cost > 0 ? { cost: money(found.cost) } : {}) }),
       judgements.length > 0 && table("Judgements that are asked for again", [{ title: "Judgements asked for again", value: ([stage]) => stageName(stage) }, { title: "Number", value: ([, number]) => count(number), right: true }], judgements),
-      decisions.length > 0 && table("Decisions that change", [{ title: "Decisions that change", value: ([rule]) => rule.replaceAll("_", " ") }, { title: "Number", value: ([, number]) => count(number), right: true }], decisions),
+      again.length > 0 && table("Images, cells and masks that are decided again", [{ title: "Decided again in", value: ([stage]) => stageName(stage) }, { title: "Number", value: ([, number]) => count(number), right: true }], again),
     ),
     form,
   ];
