@@ -81,7 +81,7 @@ def _as(user: int, *words: str) -> tuple[int, str]:
             cwd="/",
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=150,
         )
     except OSError as error:
         return 1, str(error)
@@ -165,7 +165,7 @@ def test_scorers_as_another_user_who_alone_reads_the_truth(
         results = root / "results.json"
         results.write_text(json.dumps(make_detections(dataset, 1)))
         sent = ann.submit(results, "dev", say=lambda *_: None)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while (now := ann.status(sent["id"]))["state"] != "scored":
             assert now["state"] in ("queued", "running"), now
             assert time.monotonic() < end, (root / "log2").read_text()
@@ -176,7 +176,7 @@ def test_scorers_as_another_user_who_alone_reads_the_truth(
     finally:
         for process in (serving, scoring):
             process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 0
+            assert process.wait(120) == 0
         asyncio.run(_say(postgres_url, f"DROP OWNED BY {role}; DROP ROLE {role}"))
 
 
@@ -196,7 +196,7 @@ def _start(log: Path, user: int, *words: str) -> subprocess.Popen[bytes]:
 
 def _entered(log: Path) -> str:
     """The first organiser's link."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not (found := re.search(r"http://\S+/enter#\S{32}", log.read_text())):
         assert time.monotonic() < end, log.read_text()
         time.sleep(0.05)

@@ -87,13 +87,18 @@ def check_dense(ours: Any, theirs: Any, ids: Sequence[int] | None, by_aspect: bo
 
 
 def check_detections(model: torch.nn.Module, pixels: Tensor, theirs: Any, ids: Sequence[int]) -> None:
-    """The same boxes, scores and classes in the same order, as loaded and as prepared for inference."""
+    """The same boxes, scores and classes in the same order, as loaded and as prepared for inference; scores
+    that are equal to three decimals may change places, which another processor's arithmetic does.
+    """
     assert len(theirs.boxes) >= 20
     for network in (model, prepare_for_inference(model)):
         (found,) = network(ImageBatch(pixels, (SIZE_HW,)))
-        assert torch.tensor(list(ids))[found.class_index].tolist() == theirs.labels.tolist()
         torch.testing.assert_close(found.scores, theirs.scores, atol=1e-3, rtol=0)
-        torch.testing.assert_close(found.boxes_xyxy, theirs.boxes, atol=0.05, rtol=0)
+        same = torch.tensor(list(ids))[found.class_index][:, None] == theirs.labels
+        same &= (found.scores[:, None] - theirs.scores).abs() <= 1e-3
+        same &= (found.boxes_xyxy[:, None] - theirs.boxes).abs().amax(dim=2) <= 0.05
+        assert bool(same.any(dim=0).all())
+        assert bool(same.any(dim=1).all())
 
 
 @pytest.mark.parametrize("version", [1, 2])
