@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, select, update
 
 from amidst.config import override
@@ -17,6 +18,7 @@ from amidst.crowd import categories, engine, numbers, unsettled, voids
 from amidst.crowd.results import NoWork
 from amidst.crowd.schema_chain import cell, segmentation
 from amidst.crowd.store import Store
+from amidst.errors import UsageError
 
 spec = importlib.util.spec_from_file_location("chain", Path(__file__).with_name("test_engine.py"))
 assert spec is not None
@@ -75,6 +77,8 @@ def test_a_category_goes_and_comes_a_cell_at_a_time(with_store: Play) -> None:
         before = await states(store)
         await killed(store, lambda c: categories.retire(c, 3, 5))
         assert await states(store) == before  # nothing is settled yet
+        with pytest.raises(UsageError, match="4 decisions wait"):
+            await engine.export(store)
         assert await one_by_one(store, 5) == 4  # a mask and a cell of each image
         of_cell = select(cell.c.state).where(cell.c.category_id == 3)
         assert set(await store.read(lambda c: c.execute(of_cell).scalars().all())) == {"withdrawn"}

@@ -21,11 +21,13 @@ from sqlalchemy import Connection, select
 from amidst.coco import masks
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.records import Annotation, Category, Image, Polygons, Rle
+from amidst.crowd import unsettled
 from amidst.crowd.bodies import Part
 from amidst.crowd.context import read_campaign
 from amidst.crowd.schema import answer, category, image, supercategory
 from amidst.crowd.schema_chain import caption, cell, crowd_region, segmentation
 from amidst.curation.release import Caption
+from amidst.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,16 @@ class Export:
 
 
 def export(connection: Connection) -> Export:
-    """Reads everything that is released; the same rows give the same export."""
+    """Reads everything that is released; the same rows give the same export.
+
+    Raises UsageError while a manager's change is not settled: decisions are older than what they rest on.
+    """
+    waiting = unsettled.number(connection)
+    if waiting:
+        raise UsageError(
+            f"{waiting:,} decisions wait to be drawn again after a manager's change; `amidst crowd serve` "
+            "does so while it runs: export then"
+        )
     config = read_campaign(connection).config
     images, licences = _images(connection)
     annotations = [*_masks(connection), *_regions(connection)]
