@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from amidst.coco.dataset import CocoDataset
 from amidst.errors import DataError, UnknownRecord, UsageError
@@ -265,6 +265,7 @@ def teams(connection: Connection) -> list[Team]:
     )
     for row in connection.execute(people.order_by(worker.c.id)):
         members.setdefault(row.team_id, []).append(Member(row.id, row.display))
-    sent = list(connection.scalars(select(submission.c.team_id)))
+    counts = select(submission.c.team_id, func.count()).group_by(submission.c.team_id)
+    sent = {row[0]: row[1] for row in connection.execute(counts)}
     rows = connection.execute(select(team.c.id, team.c.name).order_by(team.c.id)).all()
-    return [Team(row.id, row.name, members.get(row.id, []), sent.count(row.id)) for row in rows]
+    return [Team(row.id, row.name, members.get(row.id, []), sent.get(row.id, 0)) for row in rows]

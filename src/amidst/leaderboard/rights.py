@@ -52,7 +52,7 @@ def check_database(connection: Connection) -> None:
 
     Raises UsageError (by the store) for a right that is lacking.
     """
-    submissions.listed(connection, limit=1)
+    submissions.listed(connection, false())
     connection.execute(submission.update().where(false()).values(lease=""))
     for table in (transition, near_equal):
         own = [column for column in table.c if not column.primary_key]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select
 
 from amidst.errors import AnswerError, DataError, UnknownRecord
 from amidst.leaderboard.config import MICRO, SECOND_DAY, PhaseConfig, TimeLimits
@@ -94,14 +94,12 @@ def find(connection: Connection, key: int, team_id: int | None = None) -> Submis
 
 
 def listed(
-    connection: Connection, *, team_id: int | None = None, phase_id: int | None = None, limit: int = 1000
+    connection: Connection, where: ColumnElement[bool] | None = None, limit: int = 1000
 ) -> list[Submission]:
-    """Submissions with their places in the queue, newest first: of a team, of a phase, or all."""
+    """Submissions with their places in the queue, newest first; all of them, or those of a condition."""
     wanted = _all().order_by(submission.c.id.desc()).limit(limit)
-    if team_id is not None:
-        wanted = wanted.where(submission.c.team_id == team_id)
-    if phase_id is not None:
-        wanted = wanted.where(submission.c.phase_id == phase_id)
+    if where is not None:
+        wanted = wanted.where(where)
     queue = _queue(connection)
     return [_submission(row, queue) for row in connection.execute(wanted).mappings()]
 

@@ -15,6 +15,7 @@ from amidst.apps.cli.leaderboard_place import DatabaseUrl, Place, opened
 from amidst.coco.files import check_writable, write_atomically
 from amidst.errors import UsageError
 from amidst.leaderboard import benchmarks, ranking, submissions
+from amidst.leaderboard.schema import submission
 
 export_app = new_app()
 
@@ -67,7 +68,9 @@ async def _tree(place: Place, *, exact: bool) -> dict[str, Any]:
         found = await store.read(benchmarks.find)
         tree: dict[str, Any] = {"name": found.name, "kind": found.config.kind, "phases": {}}
         for one in await store.read(benchmarks.phases):
-            sent = await store.read(partial(submissions.listed, phase_id=one.id, limit=10**6))
+            sent = await store.read(
+                partial(submissions.listed, where=submission.c.phase_id == one.id, limit=10**6)
+            )
             rows = ranking.table(sent, found.config, one.config, exact=exact)
             if not exact:
                 sent = [msgspec.structs.replace(s, numbers=ranking.rounded(s.numbers)) for s in sent]

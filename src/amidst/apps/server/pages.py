@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import PurePath
 
@@ -32,11 +32,16 @@ class Pages:
             if PurePath(item.name).suffix in MEDIA_TYPES
         }
 
-    def routes(self, gate: Gate) -> APIRouter:
-        """GET of the pages and of /static/NAME; they hold nothing that is not public."""
+    def routes(self, gate: Gate, queries: Sequence[str] = ()) -> APIRouter:
+        """GET of the pages and of /static/NAME; they hold nothing that is not public.
+
+        queries: what the scripts of the pages read in their addresses.
+        """
         routes = Routes(gate)
         for path in self._pages:
-            routes.add("GET", path, self.page, ANYONE, queries=("to",))  # where to go after signing in
+            routes.add(
+                "GET", path, self.page, ANYONE, queries=("to", *queries)
+            )  # where to go after signing in
         routes.add("GET", "/static/{name}", self.file, ANYONE)
         return routes.router
 

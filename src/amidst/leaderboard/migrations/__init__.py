@@ -3,4 +3,4 @@
 A test compares the result of all migrations with `schema.metadata`.
 """
 
-HEAD = "0001"
+HEAD = "0002"

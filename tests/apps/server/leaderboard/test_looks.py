@@ -22,6 +22,9 @@ PAGES = (
     ("owner", "/organise#benchmark"),
     ("owner", "/organise#teams"),
     ("owner", "/organise#submissions"),
+    ("owner", "/organise?team=A&method=m#submissions"),
+    ("owner", "/organise?state=queued#submissions"),
+    ("ann", "/submissions?method=none"),
     ("owner", "/organise#events"),
 )
 SHOWN = ".ready, main.narrow form"

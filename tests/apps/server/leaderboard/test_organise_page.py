@@ -126,6 +126,39 @@ def test_a_submission_is_withdrawn_with_a_reason_that_stands_in_the_events(
     assert "trained on val" in event.inner_text()
 
 
+def test_long_lists_are_searched_by_keyboard_and_by_address(
+    organiser: Any, site: Any, come_back: Callable[..., Any]
+) -> None:
+    for k in range(101):
+        site.announce("ann" if k % 2 else "bob", 9, method=f"Net {k} &")
+    rows = organiser.get_by_role("region", name="Submissions of all teams").locator("tbody tr")
+    organiser.goto(f"{site.url}/organise?team=&method=net+100#submissions")
+    assert organiser.get_by_label("Method has").input_value() == "net 100"
+    rows.first.wait_for()
+    assert rows.count() == 1
+    organiser.get_by_label("Method has").fill("net")
+    organiser.get_by_label("Method has").press("Enter")
+    organiser.get_by_text("100 on this page").wait_for()
+    organiser.get_by_role("button", name="Older").press("Enter")
+    organiser.get_by_text("1 found on this page").wait_for()
+    assert rows.count() == 1
+    organiser.reload()
+    rows.get_by_text("Net 0 &").wait_for()
+    organiser.go_back()
+    organiser.get_by_text("100 on this page").wait_for()
+    organiser.get_by_label("Method has").fill("5 &")
+    organiser.get_by_label("Team has").fill("a")
+    organiser.get_by_label("State").select_option("received")
+    organiser.wait_for_url("**/organise?team=a&method=5+%26&state=received#submissions")
+    organiser.get_by_text("10 found on this page").wait_for()
+    organiser.get_by_label("State").select_option("scored")
+    organiser.get_by_text("None that fits.").wait_for()
+    own = come_back("ann", "/submissions?method=net+9")
+    own.locator("tr[data-submission]").first.wait_for()
+    assert own.locator("tr[data-submission]").count() == 6  # 9, 91, 93, 95, 97, 99
+    assert own.get_by_label("Team has").count() == 0
+
+
 def test_others_are_told_whose_page_it_is(come_back: Callable[..., Any]) -> None:
     page = come_back("ann", "/organise")
     page.get_by_text("This page is for the organisers").wait_for()

@@ -115,3 +115,35 @@ def test_settings_of_the_benchmark_hold_at_once(site: Any, make_guesses: Guesses
         assert (status, told in refusal["error"]["message"]) == (422, True), refusal
     assert site.call("max", "POST", path, before)[0] == 200
     assert site.call("", "GET", "/api/board")[1]["name"] == "Boxes <b>"
+
+
+def test_submissions_are_searched_and_teams_find_their_own_alone(site: Any) -> None:
+    keys = [site.announce(who, 9, method=f"Find {who}")[1]["id"] for who in ("ann", "bob", "ann")]
+
+    def found(name: str, query: str) -> list[int]:
+        path = "/api/organise/submissions" if name == "owner" else "/api/submissions"
+        status, reply = site.call(name, "GET", f"{path}?{query}")
+        assert status == 200, reply
+        return [one["id"] for one in (reply if name == "owner" else reply["submissions"])]
+
+    assert found("owner", "method=find") == keys[::-1]
+    assert found("owner", "method=find&team=b") == found("owner", "method=find%20bob") == [keys[1]]
+    assert found("owner", "method=find&state=scored") == []
+    assert found("owner", f"method=find&before={keys[2]}&limit=1") == [keys[1]]
+    assert found("ann", "method=find&state=received") == [keys[2], keys[0]]
+    assert found("bob", "method=find") == [keys[1]]
+    assert found("bob", "method=ann") == []
+    for name, query in (
+        ("ann", "team=B"),
+        ("ann", "numbers=1"),
+        ("owner", "order=ap"),
+        ("owner", "state=none"),
+        ("owner", "method=%00"),
+        ("owner", "team=" + "x" * 101),
+        ("owner", "limit=1001"),
+    ):
+        path = "/api/organise/submissions" if name == "owner" else "/api/submissions"
+        assert site.call(name, "GET", f"{path}?{query}")[0] == 422, query
+    assert site.call("ann", "GET", "/api/organise/submissions?method=find")[0] == 403
+    for key in keys:
+        assert site.call("owner", "POST", f"/api/submissions/{key}/withdraw")[0] == 200

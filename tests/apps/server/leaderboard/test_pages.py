@@ -46,7 +46,7 @@ def test_from_an_invitation_to_a_place_in_the_table(
     come_in(page, site, invitation(site, "Team <i>X</i>"), "Xaver")
     page.get_by_role("link", name="Submissions").click()
     page.get_by_label("Results file").set_input_files(file)
-    page.get_by_label("Method").fill("<script>alert(1)</script>")
+    page.get_by_label("Method", exact=True).fill("<script>alert(1)</script>")
     page.get_by_label("Description").fill("The first <b>line</b>\nand the second")
     page.get_by_label("Link to paper or code").fill("https://example.org/paper")
     page.get_by_role("button", name="Send").click()

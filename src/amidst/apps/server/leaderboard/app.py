@@ -23,7 +23,7 @@ from amidst.apps.server.foundation import make_app
 from amidst.apps.server.installation import Secrets
 from amidst.apps.server.leaderboard.board import BoardRoutes
 from amidst.apps.server.leaderboard.organising import OrganisingRoutes
-from amidst.apps.server.leaderboard.sending import SendingRoutes
+from amidst.apps.server.leaderboard.sending import FILTERS, SendingRoutes
 from amidst.apps.server.limits import Clock, Rate
 from amidst.apps.server.pages import Pages
 from amidst.apps.server.routes_accounts import AccountRoutes
@@ -114,7 +114,7 @@ async def create_app(
         OrganisingRoutes(store, gate).router(),
         AuthRoutes(gate, config.auth, hasher).router(),
         AccountRoutes(gate).router(),
-        Pages(PAGES).routes(gate),
+        Pages(PAGES).routes(gate, FILTERS),
     ]
 
     @asynccontextmanager

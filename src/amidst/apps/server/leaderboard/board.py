@@ -18,9 +18,11 @@ from amidst.leaderboard.benchmarks import Phase
 from amidst.leaderboard.config import BenchmarkConfig, PhaseConfig
 from amidst.leaderboard.folder import Folder
 from amidst.leaderboard.ranking import MAIN
+from amidst.leaderboard.schema import submission
 from amidst.leaderboard.submissions import Submission
 from amidst.store.opening import Store
 
+MOST_LISTED = 100_000
 PhaseName = Annotated[str, Path(min_length=1, max_length=60)]
 
 
@@ -88,12 +90,13 @@ class BoardRoutes:
         manages = session is not None and session.role in MANAGERS
 
         def sent(connection: Connection, phase: Phase) -> list[Submission]:
+            of_phase = submission.c.phase_id == phase.id
             if manages or phase.config.visibility == "all":
-                return submissions.listed(connection, phase_id=phase.id, limit=100_000)
+                return submissions.listed(connection, of_phase, MOST_LISTED)
             team = benchmarks.team_of(connection, session.account) if session is not None else None
             if phase.config.visibility == "nobody" or team is None:
                 return []
-            return submissions.listed(connection, team_id=team[0], phase_id=phase.id, limit=100_000)
+            return submissions.listed(connection, of_phase & (submission.c.team_id == team[0]), MOST_LISTED)
 
         def work(connection: Connection) -> tuple[BenchmarkConfig, Phase, list[Submission]]:
             phase = benchmarks.find_phase(connection, name)

@@ -14,13 +14,18 @@ from amidst.apps.server.access import MANAGERS, SIGNED_IN, Gate, Routes, session
 from amidst.apps.server.accounts import Accounts
 from amidst.apps.server.bodies import Body, plain_text, read_body
 from amidst.apps.server.errors import reply
+from amidst.apps.server.foundation import LARGEST_ID, Before, Limit
 from amidst.apps.server.leaderboard.board import PhaseName, about
+from amidst.apps.server.leaderboard.sending import FILTERS, StateWord, Words
 from amidst.config import to_builtins
-from amidst.leaderboard import benchmarks, submissions
+from amidst.leaderboard import benchmarks
 from amidst.leaderboard.benchmarks import Benchmark, Phase, Settings
 from amidst.leaderboard.config import PhaseConfig
 from amidst.leaderboard.ranking import rounded
-from amidst.leaderboard.schema import near_equal
+from amidst.leaderboard.schema import near_equal, submission
+from amidst.leaderboard.schema import team as teams
+from amidst.leaderboard.search import Wanted, search
+from amidst.leaderboard.submissions import Submission
 from amidst.store.opening import Store
 
 MOST_MEMBERS = 100
@@ -49,7 +54,7 @@ class OrganisingRoutes:
         routes.add("GET", "/api/board/settings", self.settings, MANAGERS)
         routes.add("POST", "/api/board/settings", self.change, MANAGERS, Settings)
         routes.add("POST", "/api/phases/{phase}/settings", self.set_phase, MANAGERS, PhaseConfig)
-        routes.add("GET", "/api/organise/submissions", self.submissions, MANAGERS)
+        routes.add("GET", "/api/organise/submissions", self.submissions, MANAGERS, queries=FILTERS)
         routes.add("GET", "/api/organise/near-equal", self.near_equal, MANAGERS)
         routes.add("POST", "/api/token", self.token, SIGNED_IN, status=201)
         routes.add("POST", "/api/link", self.link, SIGNED_IN, status=201)
@@ -99,20 +104,40 @@ class OrganisingRoutes:
 
         return reply(about(await self.store.write(work)))
 
-    async def submissions(self) -> Response:
-        """The newest submissions of all teams."""
-        found = await self.store.read(lambda c: submissions.listed(c, limit=MOST_LISTED))
+    async def submissions(
+        self,
+        team: Words = "",
+        method: Words = "",
+        state: StateWord = "",
+        before: Before = LARGEST_ID,
+        limit: Limit = MOST_LISTED,
+    ) -> Response:
+        """Submissions of all teams, newest first; the next page ends before the last id."""
+        wanted = Wanted(team=team, method=method, state=state or None, before=before, limit=limit)
+        found = await self.store.read(lambda c: search(c, wanted))
         return reply([_shown(one) for one in found])
 
     async def near_equal(self) -> Response:
         """Submissions that are nearly the same as an earlier one, newest first."""
 
         def work(connection: Connection) -> list[dict[str, Any]]:
-            rows = connection.execute(select(near_equal).order_by(near_equal.c.id.desc()).limit(MOST_LISTED))
+            one, other = submission.alias(), submission.alias()
+            team, other_team = teams.alias(), teams.alias()
+            rows = connection.execute(
+                select(near_equal, team.c.name.label("team"), other_team.c.name.label("other_team"))
+                .join(one, one.c.id == near_equal.c.submission_id)
+                .join(team, team.c.id == one.c.team_id)
+                .join(other, other.c.id == near_equal.c.other_id)
+                .join(other_team, other_team.c.id == other.c.team_id)
+                .order_by(near_equal.c.id.desc())
+                .limit(MOST_LISTED)
+            )
             return [
                 {
                     "submission": row["submission_id"],
+                    "team": row["team"],
                     "other": row["other_id"],
+                    "other_team": row["other_team"],
                     "similarity": round(row["similarity"], 2),
                     "created_at": row["created_at"],
                 }
@@ -155,6 +180,6 @@ def _told(settings: Settings) -> dict[str, Any]:
     return {"name": settings.name, "description": settings.description, **to_builtins(settings.config)}
 
 
-def _shown(found: submissions.Submission) -> dict[str, Any]:
+def _shown(found: Submission) -> dict[str, Any]:
     tree: dict[str, Any] = msgspec.to_builtins(found)
     return {**tree, "numbers": rounded(found.numbers)}

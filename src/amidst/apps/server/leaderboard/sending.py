@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from amidst.apps.server.access import MANAGERS, WORKERS, Gate, Routes, session_of
 from amidst.apps.server.bodies import UNSAFE_TEXT, Body, plain_text, read_body
 from amidst.apps.server.errors import Refusal, reply
-from amidst.apps.server.foundation import LARGEST_ID, Id
+from amidst.apps.server.foundation import LARGEST_ID, Before, Id, Limit
 from amidst.apps.server.leaderboard.board import checked_link
 from amidst.apps.server.limits import Limiter, Rate
 from amidst.apps.server.sessions import Session
@@ -31,6 +31,8 @@ from amidst.leaderboard.config import UploadLimits
 from amidst.leaderboard.folder import Folder
 from amidst.leaderboard.ranking import rounded
 from amidst.leaderboard.runner import Runner
+from amidst.leaderboard.search import Wanted, search
+from amidst.leaderboard.states import State
 from amidst.leaderboard.submissions import Method, Refused, Submission
 from amidst.leaderboard.uploads import Uploads, size_of
 from amidst.store.opening import Store
@@ -38,6 +40,10 @@ from amidst.store.opening import Store
 PIECE_BYTES = 8 * 2**20
 """Of an upload, at most, in one request."""
 
+FILTERS = ("team", "method", "state", "before", "limit")
+"""What lists of submissions are asked by; a team's own all but the first."""
+Words = Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$")]
+StateWord = Annotated[Literal["", State], Query()]
 Offset = Annotated[int, Query(ge=0, le=LARGEST_ID)]
 
 
@@ -81,7 +87,7 @@ class SendingRoutes:
         routes, one = Routes(self.gate), "/api/submissions/{submission}"
         self._limiter = Limiter(self.pieces, self.gate.accounts.clock)
         routes.add("POST", "/api/submissions", self.announce, WORKERS, AnnounceBody, status=201)
-        routes.add("GET", "/api/submissions", self.mine, WORKERS)
+        routes.add("GET", "/api/submissions", self.mine, WORKERS, queries=FILTERS[1:])
         routes.add("GET", one, self.status, WORKERS)
         routes.add("PUT", f"{one}/content", self.content, WORKERS, queries=("offset",))
         routes.add("GET", f"{one}/changes", self.changes, WORKERS)
@@ -122,8 +128,16 @@ class SendingRoutes:
         key, new = await self.store.write(work)
         return reply({**await self._about(session, key), "new": new}, 201 if new else 200)
 
-    async def mine(self, request: Request) -> Response:
+    async def mine(
+        self,
+        request: Request,
+        method: Words = "",
+        state: StateWord = "",
+        before: Before = LARGEST_ID,
+        limit: Limit = 1000,
+    ) -> Response:
         """The team's submissions, newest first, and what the limits leave of today and in all."""
+        wanted = Wanted(method=method, state=state or None, before=before, limit=limit)
         session, now = session_of(request), self.gate.accounts.clock()
 
         def work(connection: Connection) -> dict[str, Any]:
@@ -136,7 +150,7 @@ class SendingRoutes:
                 today, total = submissions.counted(connection, team[0], phase.id, now)
                 of_day, of_all = phase.config.per_day - today, phase.config.total - total
                 left[phase.name] = {"today": max(0, min(of_day, of_all)), "total": max(0, of_all)}
-            found = submissions.listed(connection, team_id=team[0])
+            found = search(connection, wanted, team[0])
             shown = [
                 {**_shown(one, phases[one.phase_id].config.visibility != "nobody"), **self._come(one)}
                 for one in found

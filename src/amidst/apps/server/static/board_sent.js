@@ -2,12 +2,13 @@
 
 import { ask } from "./api.js";
 import { label, numberList, OPEN_STATES, outside, score, size, stateBadge, when } from "./board_shared.js";
+import { searching } from "./board_search.js";
 import { empty, notice, section, table, turns } from "./manage_parts.js";
 import { element, field, openDialog } from "./page.js";
 
 /** @typedef {import("./board_shared.js").Board} Board */
 /** @typedef {import("./board_shared.js").Submission} Submission */
-/** @typedef {{submission: number, other: number, similarity: number, created_at: number}} NearEqual */
+/** @typedef {{submission: number, team: string, other: number, other_team: string, similarity: number, created_at: number}} NearEqual */
 
 const AGAIN_MS = 3000;
 
@@ -19,6 +20,7 @@ const AGAIN_MS = 3000;
 export async function sent(root, board) {
   const said = notice();
   const [list, near] = [element("div"), element("div")];
+  const search = searching(["team", "method"], () => refresh().catch(said.refuse));
   let [known, same] = ["", ""]; // the submissions and the pairs that are shown
   let timer = 0;
   let ended = false;
@@ -27,28 +29,29 @@ export async function sent(root, board) {
     clearTimeout(timer);
     const isLast = turn();
     /** @type {[Submission[], NearEqual[]]} */
-    const [found, pairs] = await Promise.all([ask("GET", "/api/organise/submissions"), ask("GET", "/api/organise/near-equal")]);
+    const [found, pairs] = await Promise.all([ask("GET", search.address("/api/organise/submissions")), ask("GET", "/api/organise/near-equal")]);
     if (!isLast()) return;
+    search.show(found);
     // only what has changed is drawn: somebody may be about to press a button
     if (known !== JSON.stringify(found)) {
       known = JSON.stringify(found);
-      list.replaceChildren(found.length > 0 ? table("Submissions of all teams", columns(board, said, refresh), found) : empty("No team has sent anything yet."));
+      list.replaceChildren(found.length > 0 ? table("Submissions of all teams", columns(board, said, refresh), found) : empty(search.narrowed() ? "None that fits." : "No team has sent anything yet."));
     }
-    const teams = found.map((one) => [one.id, one.team]);
-    if (same !== JSON.stringify([pairs, teams])) {
-      same = JSON.stringify([pairs, teams]);
-      near.replaceChildren(pairs.length > 0 ? table("Nearly the same", pairColumns(new Map(found.map((one) => [one.id, one]))), pairs) : empty("None so far."));
+    if (same !== JSON.stringify(pairs)) {
+      same = JSON.stringify(pairs);
+      near.replaceChildren(pairs.length > 0 ? table("Nearly the same", pairColumns, pairs) : empty("None so far."));
     }
     if (!ended) timer = setTimeout(() => refresh().catch(said.refuse), AGAIN_MS);
   }
   root.append(
     said.line,
-    section("Submissions", list),
+    section("Submissions", search.form, list, search.pages),
     section("Nearly the same", element("p", { class: "hint" }, "Many small changes of one submission may be an attempt to learn the hidden annotations."), near),
   );
   await refresh();
   return () => {
     ended = true;
+    search.end();
     clearTimeout(timer);
   };
 }
@@ -106,13 +109,10 @@ async function withdraw(one, said, refresh) {
   }
 }
 
-/** @param {Map<number, Submission>} known @returns {import("./manage_parts.js").ColumnOf<NearEqual>[]} */
-function pairColumns(known) {
-  const of = (/** @type {number} */ id) => `${id}${known.has(id) ? `, ${known.get(id)?.team}` : ""}`;
-  return [
-    { title: "Submission", value: (pair) => of(pair.submission), text: true },
-    { title: "Earlier one", value: (pair) => of(pair.other), text: true },
-    { title: "The same", value: (pair) => `${Math.round(pair.similarity * 100)} %`, right: true },
-    { title: "When (UTC)", value: (pair) => when(pair.created_at) },
-  ];
-}
+/** @type {import("./manage_parts.js").ColumnOf<NearEqual>[]} */
+const pairColumns = [
+  { title: "Submission", value: (pair) => `${pair.submission}, ${pair.team}`, text: true },
+  { title: "Earlier one", value: (pair) => `${pair.other}, ${pair.other_team}`, text: true },
+  { title: "The same", value: (pair) => `${Math.round(pair.similarity * 100)} %`, right: true },
+  { title: "When (UTC)", value: (pair) => when(pair.created_at) },
+];

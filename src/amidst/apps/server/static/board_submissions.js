@@ -3,6 +3,7 @@
 import { ask } from "./api.js";
 import { entries, methodFields, sendForm, Sending } from "./board_send.js";
 import { label, numberList, OPEN_STATES, openBoard, score, size, stateBadge, until, when, whom } from "./board_shared.js";
+import { searching } from "./board_search.js";
 import { empty, notice, section, showProblem, table, turns, words } from "./manage_parts.js";
 import { element, field, openDialog } from "./page.js";
 
@@ -11,6 +12,7 @@ import { element, field, openDialog } from "./page.js";
 /** @typedef {import("./board_shared.js").Submission} Submission */
 
 const WATCHED_MS = 1500; // while something goes on
+const LONG = 10; // submissions from which on they are searched
 const IDLE_MS = 20_000; // what others of the team do
 
 /** The page below the header. */
@@ -28,12 +30,13 @@ class Submissions {
     this.sending = new Sending(() => this.refresh());
     const token = element("button", { class: "quiet", type: "button", onclick: () => showToken(board).catch(this.said.refuse) }, "Token for the command line…");
     this.send = sendForm(board, this.sending, token);
+    this.search = searching(["method"], () => this.refresh());
     this.known = "";
     /** @type {Map<number, string>} */
     this.states = new Map();
     this.timer = 0;
     this.turn = turns();
-    content.append(this.send.form, section("Submissions of your team", this.said.line, this.told, this.list, this.file));
+    content.append(this.send.form, section("Submissions of your team", this.said.line, this.told, this.search.form, this.list, this.search.pages, this.file));
     document.addEventListener("visibilitychange", () => document.hidden || this.refresh());
   }
 
@@ -44,10 +47,12 @@ class Submissions {
     let wait = IDLE_MS;
     try {
       /** @type {Mine} */
-      const mine = await ask("GET", "/api/submissions");
+      const mine = await ask("GET", this.search.address("/api/submissions"));
       if (!isLast()) return;
       if (mine.submissions.some((one) => OPEN_STATES.includes(one.state))) wait = WATCHED_MS;
       this.send.update(mine);
+      this.search.form.hidden = mine.submissions.length < LONG && !this.search.narrowed();
+      this.search.show(mine.submissions);
       this.show(mine);
       if (this.offline) this.said.line.hidden = true;
       this.offline = false;
@@ -68,13 +73,13 @@ class Submissions {
     this.known = text;
     this.tell(mine.submissions);
     const focused = this.list.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
-    this.list.replaceChildren(mine.team === null ? noTeam(this.board) : mine.submissions.length > 0 ? this.table(mine.submissions) : empty("None yet. Choose a results file above; it is checked while it is sent, and scored at once."));
+    this.list.replaceChildren(mine.team === null ? noTeam(this.board) : mine.submissions.length > 0 ? this.table(mine.submissions) : empty(this.search.narrowed() ? "None that fits." : "None yet. Choose a results file above; it is checked while it is sent, and scored at once."));
     if (focused) /** @type {HTMLElement | null} */ (this.list.querySelector(`[aria-label="${CSS.escape(focused)}"]`))?.focus();
   }
 
   /** What has changed, for who does not see the list. @param {Submission[]} submissions */
   tell(submissions) {
-    const news = submissions.filter((one) => this.states.size > 0 && this.states.get(one.id) !== one.state);
+    const news = submissions.filter((one) => this.states.has(one.id) && this.states.get(one.id) !== one.state);
     if (news.length > 0) this.told.textContent = news.map((one) => `Submission ${one.id}: ${one.state.replace("_", " ")} ${score(one.numbers[this.board.main])}`).join(". ");
     this.states = new Map(submissions.map((one) => [one.id, one.state]));
   }

@@ -105,7 +105,7 @@ async function open() {
     : [byPassword("Open the link of your invitation in this browser, or sign in."), element("details", { class: "card" }, element("summary", {}, "No link, or no password?"), element("div", { class: "form" }, help()))];
   main.className = "page narrow";
   main.replaceChildren(element("h1", { class: "large" }, "amidst"), ...way, problem);
-  /** @type {HTMLElement | null} */ (main.querySelector("input, button.primary"))?.focus();
+  /** @type {HTMLElement | null} */ (main.querySelector("input, button.primary"))?.focus({ preventScroll: true }); // what stands above it is read first
 }
 
 addEventListener("hashchange", open);
