@@ -158,3 +158,21 @@ def test_the_doctor_sees_what_waiting_does_not_explain(with_store: Play) -> None
         assert {fault.rule for fault in await engine.doctor(store)} >= {"cell-masks"}
 
     with_store(play)
+
+
+def test_a_manager_waits_for_a_part_and_the_sweep_does_the_rest(
+    with_store: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unsettled, "AWAITED_S", 0.0)
+    monkeypatch.setattr(unsettled, "SLICE_S", 0.0)
+
+    async def play(store: Store) -> None:
+        workers = await chain.prepare(store, images=2)
+        await chain.work(store, workers, ("labelling", "spotting"))
+        await engine.retire_category(store, 3, 5)
+        assert await store.read(unsettled.number) == 1  # of two cells
+        await unsettled.settle(store, 5)
+        assert await store.read(unsettled.number) == 0
+        assert await engine.doctor(store) == []
+
+    with_store(play)

@@ -330,7 +330,7 @@ async def list_voids(store: Store, *, before: int = LATEST, limit: int = 100) ->
     return await store.read(lambda c: voids.every(c, before, limit))
 
 
-# --- looking ------------------------------------------------------------------------------------------
+# --- looking ----------------------------------------------------------------------------------------------
 
 
 async def progress(store: Store) -> Progress:

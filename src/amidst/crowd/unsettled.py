@@ -10,6 +10,7 @@ left on the list, the next one settles.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 AT_ONCE = 64  # subjects that one transaction looks at
 SLICE_S = 0.05  # of one transaction: nobody waits much longer for it
+AWAITED_S = 20.0  # that a manager waits: the server goes on with the rest
+PAUSE_S = 0.01  # between two: for the processes that write one after the other
 LATE = frozenset({"decision-current", "undecided", "incomplete", "cell-icon"})
 """Faults that a subject has while it waits to be settled: its rows are newer than its decision."""
 
@@ -36,16 +39,19 @@ def enlist(connection: Connection, subjects: Select[Any]) -> None:
 
 
 async def change(store: Store, work: Callable[[Connection], T], now: int) -> T:
-    """Makes a change that lists what rests on it, and settles that."""
+    """Makes a change that lists what rests on it, and settles that, of a large campaign the first part."""
     made = await store.write(work)
-    await settle(store, now)
+    await settle(store, now, AWAITED_S)
     return made
 
 
-async def settle(store: Store, now: int) -> None:
-    """Settles the list to its end. Whoever works meanwhile has half of the time."""
-    while await store.write(lambda c: settle_some(c, now, SLICE_S)):
-        await asyncio.sleep(SLICE_S)
+async def settle(store: Store, now: int, seconds: float = math.inf) -> None:
+    """Settles the list to its end, or for so many seconds. Whoever came meanwhile is served first: the queue
+    of writers is fair.
+    """
+    end = time.monotonic() + seconds
+    while await store.write(lambda c: settle_some(c, now, SLICE_S)) and time.monotonic() < end:
+        await asyncio.sleep(PAUSE_S)
 
 
 def settle_some(connection: Connection, now: int, seconds: float) -> bool:

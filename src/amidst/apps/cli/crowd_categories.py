@@ -15,6 +15,7 @@ from amidst.apps.cli.crowd_audit import noted
 from amidst.apps.cli.crowd_campaigns import Place, now, opened, read_categories
 from amidst.crowd import engine
 from amidst.crowd.categories import CategoryRecord, NewCategory
+from amidst.crowd.unsettled import settle
 from amidst.errors import DataError, UsageError
 
 NAMED = 20
@@ -78,6 +79,7 @@ def retire_category(
                 await engine.retire_category(store, chosen.id, now())
             action = "category.restore" if undo else "category.retire"
             await noted(store, action, f"category/{chosen.id}", {"name": name})
+            await settle(store, now())
             return chosen, images
 
     one, images = asyncio.run(work())

@@ -17,6 +17,7 @@ from amidst.apps.server.crowd.settings_form import form
 from amidst.config import override, to_builtins
 from amidst.crowd import engine
 from amidst.crowd.config import CampaignConfig
+from amidst.crowd.unsettled import settle
 
 
 def settings(
@@ -80,6 +81,7 @@ async def _config(place: Place, changes: Sequence[str], pause: bool | None) -> C
             await engine.change_config(store, after, now())
             changed = {"before": to_builtins(before), "after": to_builtins(after)}
             await noted(store, "settings", "", changed)
+            await settle(store, now())
         if pause is not None:
             state: Literal["open", "paused"] = "paused" if pause else "open"
             await engine.change_state(store, state)
