@@ -103,6 +103,16 @@ def test_lines_and_text_grow_with_the_image() -> None:
     assert (rows >= 1000).sum() == 2 * line_width(4000, 3000)
 
 
+def test_lines_of_small_objects_on_a_large_photograph_are_thin() -> None:
+    image = np.zeros((3000, 4000, 3), np.uint8)
+    boxes = np.array([[100 + 200 * n, 100, 160 + 200 * n, 160] for n in range(9)], float)
+    marks = [Mark(tuple(box), colour=(255, 0, 0)) for box in boxes]
+    thin = (draw(image, marks)[130, 90:170, 0] == 255).sum()
+    assert thin == 2 * line_width(1000, 750) < 2 * line_width(4000, 3000)
+    whole = Mark((0, 0, 4000, 3000))
+    assert (draw(image, [*marks[:1], whole, whole])[130, 90:170, 0] == 255).sum() > thin  # most are large
+
+
 @pytest.mark.parametrize(
     "box", [(0, 0, 30, 30), (270, 0, 300, 30), (0, 170, 30, 200), (270, 170, 300, 200), (0, 0, 300, 200)]
 )

@@ -39,6 +39,7 @@ CASING: Colour = (255, 255, 255)
 CASING_OPACITY = 0.6
 MASK_OPACITY = 0.34
 CHIP_OPACITY = 0.92
+SMALL = 12  # objects are seen well in a whole image that is at most so many times as wide
 CHIP_OVERLAP = 0.15  # a caption that would hide more of the others than this is left out
 
 
@@ -61,8 +62,9 @@ def draw(image: Pixels, marks: Sequence[Mark]) -> Pixels:
     """A copy of the image, (H, W, 3) or grey (H, W), with the marks; the first ones end up on top."""
     canvas = _canvas(image)
     height, width = canvas.shape[:2]
-    line, text = line_width(width, height), text_size(width, height)
     areas = [_whole_pixels(mark.box_xyxy, width, height) for mark in marks]
+    near = _nearness([area for area in areas if area is not None], width, height)
+    line, text = line_width(width // near, height // near), text_size(width // near, height // near)
     for mark in reversed(marks):
         if mark.mask is not None:
             _paint_mask(canvas, mark.mask, mark.colour, line)
@@ -146,6 +148,19 @@ def line_width(width: int, height: int) -> int:
 def text_size(width: int, height: int) -> float:
     """Size of captions, in pixels, for an image of this size."""
     return max(11.0, 0.024 * math.sqrt(width * height))
+
+
+def _nearness(areas: Sequence[Area], width: int, height: int) -> int:
+    """How many times nearer than for the whole image one goes to see its objects: 1, 2, 4, ...
+
+    Lines and captions are for that distance; else they would hide the small objects of a large photograph.
+    In powers of two, so that they do not change with every frame of a video.
+    """
+    if not areas:
+        return 1
+    side = float(np.median([math.sqrt((x2 - x1) * (y2 - y1)) for x1, y1, x2, y2 in areas]))
+    times = math.sqrt(width * height) / (SMALL * side)
+    return 1 << max(0, math.floor(math.log2(times)))
 
 
 def _box(row: NDArray[np.floating]) -> tuple[float, float, float, float]:
