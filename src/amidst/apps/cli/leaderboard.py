@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
@@ -154,9 +155,10 @@ def score(
     scorers: Annotated[int, typer.Option(min=1, max=64, help="Submissions at a time.")] = 1,
     database_url: DatabaseUrl = "",
 ) -> None:
-    """Score submissions apart from the server, until Ctrl-C: as another user, who alone may read `hidden/`.
+    """Score submissions apart from the server, as another user, who alone may read `hidden/`.
 
-    The server then runs with --set scorers=0; both share the folder and a PostgreSQL database.
+    Ends by Ctrl-C or SIGTERM. The server then runs with --set scorers=0; both share the folder and a
+    PostgreSQL database.
 
     **Example**
 
@@ -172,7 +174,12 @@ def score(
             await store.write(rights.check_database)
             rights.check_folder(place.folder, await store.read(benchmarks.phases))
             say(f"scoring {benchmark.name} (Ctrl-C ends)")
-            await Runner(store, place.folder, benchmark.config, now, scorers=scorers).run()
+            running = asyncio.ensure_future(
+                Runner(store, place.folder, benchmark.config, now, scorers=scorers).run()
+            )
+            for ending in (signal.SIGINT, signal.SIGTERM):  # also where a shell has it ignored
+                asyncio.get_running_loop().add_signal_handler(ending, running.cancel)
+            with suppress(asyncio.CancelledError):
+                await running
 
-    with suppress(KeyboardInterrupt):
-        asyncio.run(work())
+    asyncio.run(work())
