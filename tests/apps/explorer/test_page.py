@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -119,41 +118,51 @@ def test_the_sample_sheet(page: Any) -> None:
     wait_for_rows(page, [0, 1, 2, 3, 4])
 
 
-def hold(page: Any, address: str) -> list[Any]:
-    """Requests to addresses that match, as they come; the test answers them when it likes."""
-    held: list[Any] = []
-    page.route(re.compile(address), lambda route: held.append(route))
-    return held
+def hold(page: Any, address: str) -> None:
+    """Keeps questions whose address matches, as they come, until `let_go`."""
+    page.evaluate(
+        """address => {
+            const ask = window.fetch;
+            window.held = [];
+            window.fetch = (where, ...rest) => new RegExp(address).test(where)
+                ? new Promise((go) => window.held.push(() => go(ask(where, ...rest))))
+                : ask(where, ...rest);
+        }""",
+        address,
+    )
 
 
-def wait_for_one(page: Any, held: list[Any]) -> None:
-    while not held:
-        page.wait_for_timeout(10)
+def wait_for_one(page: Any) -> None:
+    page.wait_for_function("() => window.held.length === 1")
+
+
+def let_go(page: Any) -> None:
+    page.evaluate("() => { window.held[0](); }")
 
 
 def test_an_older_answer_is_not_shown_after_a_newer_one(page: Any, running: Any) -> None:
     page.goto(running.address + "#row=0&min_score=0.25")
     page.reload()
     page.wait_for_selector('#viewer[data-shown="0"]')
-    held = hold(page, "/api/images/0.*min_score=0.2$")
+    hold(page, "/api/images/0.*min_score=0.2$")
     page.keyboard.press("[")
-    wait_for_one(page, held)
+    wait_for_one(page)
     with page.expect_response(lambda response: "min_score=0.25" in response.url):
         page.keyboard.press("]")
     with page.expect_response(lambda response: response.url.endswith("min_score=0.2")):
-        held[0].continue_()
+        let_go(page)
     page.wait_for_timeout(300)  # it would be shown by now
     assert page.locator(".mark").count() == 5
     assert "Detections from 0.25" in page.inner_text("#side")
 
 
 def test_a_sheet_that_comes_late_does_not_speak_for_the_grid(page: Any) -> None:
-    held = hold(page, "/api/sheet")
+    hold(page, "/api/sheet")
     page.keyboard.press("s")
-    wait_for_one(page, held)
+    wait_for_one(page)
     page.keyboard.press("g")
     page.wait_for_selector("#grid:not([hidden])")
-    held[0].continue_()
+    let_go(page)
     page.wait_for_timeout(300)  # it would be shown by now
     assert "5 of 5 images" in page.inner_text("#summary")
     assert page.locator(".cut").count() == 0

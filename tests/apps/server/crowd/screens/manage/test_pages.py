@@ -57,16 +57,21 @@ def test_workers_are_sorted_and_searched_by_the_server(manager: Any) -> None:
 
 def test_an_older_search_is_not_shown_after_a_newer_one(manager: Any) -> None:
     page = manager.manage("/workers")
-    held: list[Any] = []
-    page.route(re.compile("search=a&"), lambda route: held.append(route))
+    page.evaluate(
+        """() => {
+            const ask = window.fetch;
+            window.fetch = (where, ...rest) => where.includes("search=a&")
+                ? new Promise((go) => { window.letGo = () => go(ask(where, ...rest)); })
+                : ask(where, ...rest);
+        }"""
+    )
     page.fill("input[type=search]", "a")
-    while not held:
-        page.wait_for_timeout(10)
+    page.wait_for_function("() => window.letGo")
     page.fill("input[type=search]", "zed")
     rows = "section[aria-label=Workers] tbody tr"
     page.wait_for_function("rows => document.querySelectorAll(rows).length === 1", arg=rows)
     with page.expect_response(re.compile("search=a&")):
-        held[0].continue_()
+        page.evaluate("() => { window.letGo(); }")
     page.wait_for_timeout(300)  # it would be shown by now
     assert page.locator(rows).count() == 1
     assert "Zed" in page.inner_text(rows)
