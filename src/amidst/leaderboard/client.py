@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from amidst.errors import FindingError, UsageError
+from amidst.leaderboard.states import OPEN
 
 PIECE_BYTES = 4 * 2**20
 TIMEOUT_S = 120.0
@@ -28,7 +29,6 @@ PATIENCE_S = 120.0
 """How long a server may be away in the middle of something."""
 FIRST_S = 5.0
 """How long a server that has not answered yet is tried: an address may be wrong."""
-OPEN = ("received", "checking", "queued", "running")
 
 Tree = dict[str, Any]
 

@@ -189,6 +189,19 @@ def test_withdrawing(run: Run, served: Served, organiser: Path, tmp_path: Path) 
     newest = run("status", url, "--all", "--token-file", organiser, "--json").json["submissions"][0]
     assert (newest["id"], newest["team"], newest["state"]) == (key, "W", "scored")
     assert "scored" in run("status", url, "--all", "--token-file", organiser).out
+    others = ("status", url, "--all", "--token-file", organiser)
+    for words, ids in (
+        (("--team", "w", "--state", "scored"), [key]),
+        (("--team", "nobody"), []),
+        (("--method", "no such"), []),
+        (("--before", key, "--limit", 1), [key - 1]),
+    ):
+        assert [one["id"] for one in run(*others, *words, "--json").json["submissions"]] == ids
+    assert f"older ones: --before {key}" in run("status", url, "--limit", 1).err
+    assert [one["id"] for one in run("status", url, "--state", "scored", "--json").json["submissions"]] == [
+        key
+    ]
+    assert (run("status", url, "--team", "w").code, run("status", url, "--state", "odd").code) == (2, 2)
     assert "you belong to no team" in run("status", url, "--token-file", organiser).out
     taken = run("withdraw", url, key, "--token-file", organiser, "--json").json
     assert (taken["state"], taken["reason"]) == ("withdrawn", "by the organisers")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+import urllib.parse
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,8 @@ import typer
 from amidst.apps.cli.console import duration, new_app, print_json, print_table, say
 from amidst.apps.cli.progress import step
 from amidst.errors import FindingError, UsageError
-from amidst.leaderboard.client import OPEN, Answer, Client, origin
+from amidst.leaderboard.client import Answer, Client, origin
+from amidst.leaderboard.states import OPEN, STATES
 
 client_app = new_app()
 VARIABLE = "AMIDST_TOKEN"
@@ -176,6 +178,13 @@ def status(
     everybody: Annotated[
         bool, typer.Option("--all", help="As organiser: the newest submissions of all teams.")
     ] = False,
+    team: Annotated[str, typer.Option(help="With --all: teams whose name has this.")] = "",
+    method: Annotated[str, typer.Option(help="Submissions whose method has this in its name.")] = "",
+    state: Annotated[str, typer.Option(metavar="STATE", help=f"One of {', '.join(STATES)}.")] = "",
+    limit: Annotated[int, typer.Option(help="So many of the newest.", min=1, max=1000)] = 100,
+    before: Annotated[
+        int, typer.Option(metavar="ID", help="Those before this one, for the next page.", min=0)
+    ] = 0,
     token_file: TokenFile = DEFAULT_FILE,
     as_json: AsJson = False,
 ) -> None:
@@ -185,14 +194,20 @@ def status(
 
       amidst leaderboard status https://board.example --json
 
-      amidst leaderboard status https://board.example --all
+      amidst leaderboard status https://board.example --all --team vision --state failed
     """
+    if team and not everybody:
+        raise UsageError("--team goes with --all: without it, the submissions are those of your team")
+    if state not in {"", *STATES}:
+        raise UsageError(f"--state {state}: expected one of {', '.join(STATES)}")
     client = make_client(url, token_file)
+    asked = {"team": team, "method": method, "state": state, "limit": limit, "before": before}
+    query = urllib.parse.urlencode({name: value for name, value in asked.items() if value})
     if everybody:
-        found = {"submissions": client.ask("GET", "/api/organise/submissions")}
+        found = {"submissions": client.ask("GET", f"/api/organise/submissions?{query}")}
         title = "all teams"
     else:
-        found = client.ask("GET", "/api/submissions", keys=("team", "left", "submissions"))
+        found = client.ask("GET", f"/api/submissions?{query}", keys=("team", "left", "submissions"))
         left = [f"{name}: {n['today']} today, {n['total']} in all" for name, n in found["left"].items()]
         title = f"{found['team']}; left: {', '.join(left)}" if found["team"] else "you belong to no team"
     if as_json:
@@ -211,6 +226,8 @@ def status(
         for s in found["submissions"]
     ]
     print_table(title, ("", "team", "phase", "state", "reason", "method", "score"), rows)
+    if len(rows) == limit:
+        say(f"older ones: --before {rows[-1][0]}")
 
 
 @client_app.command()

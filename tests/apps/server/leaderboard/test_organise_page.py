@@ -111,8 +111,12 @@ def test_a_co_organiser_comes_in_and_may_not_invite_another(organiser: Any, site
 def test_a_submission_is_withdrawn_with_a_reason_that_stands_in_the_events(
     organiser: Any, site: Any, make_guesses: Guesses
 ) -> None:
-    sent = site.send("bob", make_guesses(site.dataset, 41), method="<img src=x onerror=alert(1)>")[1]
     organiser.get_by_role("link", name="Submissions").last.click()
+    organiser.get_by_role("heading", name="Nearly the same").wait_for()
+    organiser.context.set_offline(True)
+    organiser.locator(".banner.error", has_text="is asked for again").wait_for()
+    sent = site.send("bob", make_guesses(site.dataset, 41), method="<img src=x onerror=alert(1)>")[1]
+    organiser.context.set_offline(False)
     organiser.get_by_text("<img src=x onerror=alert(1)>").wait_for()
     site.wait("bob", sent["id"])
     row = organiser.locator("tbody tr", has=organiser.get_by_label(f"Details of submission {sent['id']}"))

@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { label, numberList, OPEN_STATES, outside, score, size, stateBadge, when } from "./board_shared.js";
 import { searching } from "./board_search.js";
-import { empty, notice, section, table, turns } from "./manage_parts.js";
+import { empty, notice, section, table, turns, words } from "./manage_parts.js";
 import { element, field, openDialog } from "./page.js";
 
 /** @typedef {import("./board_shared.js").Board} Board */
@@ -20,13 +20,27 @@ const AGAIN_MS = 3000;
 export async function sent(root, board) {
   const said = notice();
   const [list, near] = [element("div"), element("div")];
-  const search = searching(["team", "method"], () => refresh().catch(said.refuse));
+  const search = searching(["team", "method"], () => watch());
   let [known, same] = ["", ""]; // the submissions and the pairs that are shown
   let timer = 0;
   let ended = false;
   const turn = turns();
-  async function refresh() {
+  let offline = false;
+  /** Shows what there is now, and again after a while; what cannot be asked now is asked later. */
+  async function watch() {
     clearTimeout(timer);
+    try {
+      await refresh();
+      if (offline) said.line.hidden = true;
+      offline = false;
+    } catch (error) {
+      offline = true;
+      said.refuse(new Error(`${words(error)}; this list is as it was, and is asked for again`));
+    }
+    clearTimeout(timer);
+    if (!ended) timer = setTimeout(watch, AGAIN_MS);
+  }
+  async function refresh() {
     const isLast = turn();
     /** @type {[Submission[], NearEqual[]]} */
     const [found, pairs] = await Promise.all([ask("GET", search.address("/api/organise/submissions")), ask("GET", "/api/organise/near-equal")]);
@@ -41,14 +55,13 @@ export async function sent(root, board) {
       same = JSON.stringify(pairs);
       near.replaceChildren(pairs.length > 0 ? table("Nearly the same", pairColumns, pairs) : empty("None so far."));
     }
-    if (!ended) timer = setTimeout(() => refresh().catch(said.refuse), AGAIN_MS);
   }
   root.append(
     said.line,
     section("Submissions", search.form, list, search.pages),
     section("Nearly the same", element("p", { class: "hint" }, "Many small changes of one submission may be an attempt to learn the hidden annotations."), near),
   );
-  await refresh();
+  await watch();
   return () => {
     ended = true;
     search.end();
