@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import struct
+import threading
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -173,6 +176,18 @@ def test_the_server_is_bound_to_this_machine(explorer: Any) -> None:
         assert server.server_address[0] == "127.0.0.1"
     finally:
         server.server_close()
+
+
+def test_a_browser_that_hangs_up_is_not_told(running: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    before = set(threading.enumerate())
+    with socket.create_connection(("127.0.0.1", running.port)) as client:
+        client.sendall(f"GET / HTTP/1.1\r\nHost: localhost:{running.port}\r\n\r\n".encode())
+        client.recv(1)
+        (serving,) = set(threading.enumerate()) - before
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # resets
+    serving.join(60)
+    assert not serving.is_alive()
+    assert capfd.readouterr().err == ""
 
 
 def test_names_that_lead_out_of_the_folder_are_refused(tmp_path: Path) -> None:

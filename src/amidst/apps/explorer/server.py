@@ -17,6 +17,7 @@ path.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -153,10 +154,18 @@ def make_server(explorer: Explorer, port: int = 0) -> ThreadingHTTPServer:
     class Handler(_Handler):
         shown = explorer
 
-    server = ThreadingHTTPServer((LOOPBACK, port), Handler)
+    server = _Server((LOOPBACK, port), Handler)
     Handler.port = server.server_port
-    server.daemon_threads = True
     return server
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that closes a connection is nothing that a terminal should tell."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
