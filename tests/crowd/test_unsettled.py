@@ -171,6 +171,7 @@ def test_a_manager_waits_for_a_part_and_the_sweep_does_the_rest(
         await chain.work(store, workers, ("labelling", "spotting"))
         await engine.retire_category(store, 3, 5)
         assert await store.read(unsettled.number) == 1  # of two cells
+        assert (await engine.progress(store)).unsettled == 1
         await unsettled.settle(store, 5)
         assert await store.read(unsettled.number) == 0
         assert await engine.doctor(store) == []

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Select, case, cast, func, select
 
+from amidst.crowd import unsettled
 from amidst.crowd.bodies import Wire
 from amidst.crowd.config import STAGES
 from amidst.crowd.context import read_campaign
@@ -40,7 +41,7 @@ class WorkerProgress(Wire, frozen=True):
 
 
 class Progress(Wire, frozen=True):
-    """The whole campaign. images, cells, masks, regions: by state."""
+    """The whole campaign. images, cells, masks, regions: by state. unsettled: decisions to be drawn again."""
 
     name: str
     state: str
@@ -51,6 +52,7 @@ class Progress(Wire, frozen=True):
     masks: dict[str, int]
     regions: dict[str, int]
     live_tickets: int
+    unsettled: int
 
 
 def progress(connection: Connection) -> Progress:
@@ -75,6 +77,7 @@ def progress(connection: Connection) -> Progress:
         masks=by_state["segmentation"],
         regions=by_state["crowd_region"],
         live_tickets=by_state["ticket"].get("leased", 0),
+        unsettled=unsettled.number(connection),
     )
 
 

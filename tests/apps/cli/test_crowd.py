@@ -10,11 +10,12 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar
@@ -184,6 +185,15 @@ def test_status_export_and_doctor_of_a_new_campaign(campaign: Path, tmp_path: Pa
     dataset = CocoDataset.load(tmp_path / "out.json")
     assert [image.file_name for image in dataset.images] == ["a.jpg", "b.png", "deep/c.jpg"]
     assert run(["crowd", "doctor", str(campaign)]) == 0
+
+
+def test_status_tells_of_decisions_that_a_killed_process_left(campaign: Path, capsys: Any) -> None:
+    with closing(sqlite3.connect(campaign / "campaign.db")) as connection, connection:
+        connection.execute("INSERT INTO unsettled (stage, ref_kind, ref_id) VALUES ('labelling', 'image', 1)")
+    capsys.readouterr()
+    assert run(["crowd", "status", str(campaign)]) == 0
+    assert "1 decisions are still to be drawn again" in capsys.readouterr().err
+    assert run(["crowd", "export", str(campaign), "-o", str(campaign / "out.json")]) != 0
 
 
 def test_a_folder_without_a_campaign(tmp_path: Path, capsys: Any) -> None:

@@ -214,6 +214,11 @@ def status(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = 
     say(f"left: {outlook.hours:,.1f} hours{cost}{guessed}")
     for one in lacking:
         warning_line(one.text)
+    if progress.unsettled:
+        warning_line(
+            f"{progress.unsettled} decisions are still to be drawn again after a change: the server does that; "
+            "nothing is exported before"
+        )
     if progress.state == "paused":
         warning_line("paused, nobody gets work: amidst crowd settings DIR --go-on")
 

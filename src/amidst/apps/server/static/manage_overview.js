@@ -33,6 +33,7 @@ function content({ at, progress, outlook, lacking, hour_cost }, activity, manage
   return [
     element("div", { class: "row between" }, element("div", { class: "row" }, element("h2", {}, progress.name), stateBadge(progress.state)), manages && turn),
     said.line,
+    ...(progress.unsettled > 0 ? [element("p", { class: "banner", role: "status" }, `After a change, ${count(progress.unsettled)} decisions are still being drawn again. Work goes on; nothing is exported before.`)] : []),
     ...lacking.map((/** @type {any} */ one) => element("p", { class: "banner warning", role: "status" }, one.text)),
     element(
       "div",

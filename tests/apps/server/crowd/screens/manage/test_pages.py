@@ -28,6 +28,20 @@ def test_the_overview_shows_every_stage_and_what_is_left(manager: Any) -> None:
     assert outlook["cost"] == pytest.approx(15 * outlook["hours"])
 
 
+def test_the_overview_tells_of_decisions_that_wait(manager: Any) -> None:
+    page = manager.manage()
+    assert page.get_by_text("still being drawn again").count() == 0
+
+    def with_some(route: Any) -> None:
+        found = route.fetch().json()
+        found["progress"]["unsettled"] = 1234
+        route.fulfill(json=found)
+
+    page.route("**/api/overview", with_some)
+    page.reload()
+    page.get_by_text("1,234 decisions are still being drawn again").wait_for()
+
+
 def test_pausing_stops_the_handing_out_and_going_on_starts_it_again(manager: Any) -> None:
     page = manager.manage()
     page.click("text=Pause the campaign")
