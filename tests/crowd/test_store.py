@@ -211,16 +211,17 @@ def test_an_unreachable_or_read_only_server_is_said(postgres_url: str) -> None:
 
 
 WORKER = """
-import asyncio, sys
+import asyncio, itertools, sys
 from amidst.crowd import engine
 from amidst.crowd.bodies import Client
 from amidst.crowd.results import Receipt, Ticket
 from amidst.crowd.store import open_store
 
 BODY = {"panels": [{"super": "all", "present": False}]}
+leases, most = itertools.count(), int(sys.argv[2])
 
 async def one(store, worker):
-    while True:
+    while next(leases) < most:
         ticket = await engine.lease(store, worker, "labelling", 0)
         if not isinstance(ticket, Ticket):
             return
@@ -233,7 +234,7 @@ async def main(place):
     store = await open_store(place)
     print("ready", flush=True)
     await asyncio.gather(*(one(store, worker) for worker in range(1, 9)))
-    print("end", flush=True)
+    await asyncio.Event().wait()  # to be killed
 
 asyncio.run(main(sys.argv[1]))
 """
@@ -266,7 +267,9 @@ def test_killed_at_any_moment_no_acknowledged_answer_is_lost_and_none_doubled(pl
     asyncio.run(begin())
     acknowledged: set[int] = set()
     for kill_after in (5, 40, 110):
-        process = subprocess.Popen([sys.executable, "-c", WORKER, place], stdout=subprocess.PIPE, text=True)
+        # A process leaves work to the next ones, however late its killer comes.
+        command = [sys.executable, "-c", WORKER, place, str(kill_after + 80)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         for _ in range(kill_after):

@@ -81,5 +81,6 @@ def test_panning_over_five_hundred_masks(desk: Any, visit: Any) -> None:
     own, between = (min(np.median(one[what]) for one in rounds) for what in ("own", "between"))
     figures = f"{own:.1f} ms of the page's own a frame, {between:.1f} ms between frames"
     assert own < FRAME_MS / 2, figures
-    busy = os.getloadavg()[0] > (os.cpu_count() or 1)
+    # Beside other tests a frame waits for its turn.
+    busy = "PYTEST_XDIST_WORKER" in os.environ or os.getloadavg()[0] > (os.cpu_count() or 1)
     assert between < FRAME_MS * (3 if busy else 1), figures
