@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from amidst.apps.cli.root import run
 
@@ -78,3 +80,25 @@ def browser(chromium: str) -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path=chromium, args=arguments, timeout=120_000)
         yield started
         started.close()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """24 pictures, one of them broken."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(23):
+        noise = random.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{number:02d}.png")
+    (folder / "99.png").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ray_cluster() -> Iterator[None]:
+    """Ray, once started by a test, stays until the last test of a file."""
+    yield
+    import ray
+
+    ray.shutdown()

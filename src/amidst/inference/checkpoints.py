@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from amidst.config import from_builtins, to_builtins
 from amidst.errors import AmidstError, WeightsError
@@ -23,6 +23,12 @@ def is_checkpoint(path: Path) -> bool:
     return (path / "state.json").is_file() and (path / "model.safetensors").is_file()
 
 
+def checkpoint_files(folder: Path) -> list[Path]:
+    """What of a checkpoint the network is made of."""
+    files = (folder / name for name in ("state.json", "model.safetensors", "average.safetensors"))
+    return [file for file in files if file.is_file()]
+
+
 def open_checkpoint(folder: Path) -> tuple[nn.Module, ModelInfo]:
     """The network of a checkpoint, with its averaged weights where there are any, on the CPU.
 
@@ -33,9 +39,9 @@ def open_checkpoint(folder: Path) -> tuple[nn.Module, ModelInfo]:
         config = from_builtins(state["experiment"]["model"], ModelConfig)
         categories = tuple(state["categories"])
         resize = from_builtins(state["experiment"]["data"]["resize"], ResizeConfig)
-        tensors = load_file(folder / "model.safetensors")
-        if (folder / "average.safetensors").is_file():
-            tensors |= load_file(folder / "average.safetensors")
+        tensors: dict[str, Tensor] = {}
+        for file in checkpoint_files(folder)[1:]:
+            tensors |= load_file(file)  # averaged weights last
     except (OSError, ValueError, KeyError, TypeError, AmidstError, SafetensorError) as error:
         raise WeightsError(f"{folder}: not a readable checkpoint ({' '.join(str(error).split())})") from None
     model = build_model(config)

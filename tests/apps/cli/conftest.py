@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 
 from amidst.apps.cli.root import run
+from amidst.apps.cluster import local
+from amidst.apps.cluster.parts import Done, Job, PartWorker, Plan
 from amidst.models.build import build_model
 from amidst.models.config import BackboneConfig, DecodeConfig, FPNConfig, HeadConfig, RetinaNetConfig
 from amidst.models.weights import ModelInfo, save_model
@@ -34,6 +36,16 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def engine_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--engine local does its parts in this process: for tests of what is done, not of who does it."""
+
+    def run_parts(job: Job, plan: Plan, numbers: list[int], _workers: int) -> Iterator[Done]:
+        return map(PartWorker(job, plan).do_part, numbers)
+
+    monkeypatch.setattr(local, "run_parts", run_parts)
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ def _small_built_in(monkeypatch: pytest.MonkeyPatch, model_file: Path, tmp_path:
     )
     file = tmp_path / "person.safetensors"
     save_model(file, build_model(config).state_dict(), info)
-    for module in ("demo", "opening"):
-        monkeypatch.setattr(f"amidst.apps.cli.{module}.resolve_model", lambda name: file)
+    for module in ("apps.cli.demo", "inference.opening"):
+        monkeypatch.setattr(f"amidst.{module}.resolve_model", lambda name: file)
     short = (
         "schedule.iterations=2",
         "train.validate_every=1",

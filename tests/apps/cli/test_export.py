@@ -48,6 +48,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("engine_here")
 def test_an_int8_file_predicts_as_the_model_does(
     amidst: Any, model_file: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,6 +75,12 @@ def test_an_int8_file_predicts_as_the_model_does(
     best = [max(entry["score"] for entry in found[name]) for name in ("onnx", "torch")]
     assert best[0] == pytest.approx(best[1], abs=0.05)
     first = [entry for entry in found["onnx"] if entry["image_id"] == 0]
+    words = ("predict", tmp_path / "m.onnx", data / "images", "--engine", "local", "-o", tmp_path / "parts")
+    for runtime in ("auto", "onnxruntime"):
+        typed = amidst(*words, "--parts", "jsonl", "--runtime", runtime, "--json")
+        if runtime == "auto":
+            assert (typed.code, typed.json["found"]) == (0, len(found["onnx"])), typed.err
+    assert "different: job" in typed.err  # of another runtime, whose last digits may differ
     typed = amidst("predict", tmp_path / "m.onnx", data / "images" / "0.png", "--precision", "bfloat16")
     assert (typed.code, "computed as it was exported" in typed.err) == (2, True)
     seen = run_the_page(tmp_path / "m.onnx", data / "images" / "0.png", tmp_path, monkeypatch)

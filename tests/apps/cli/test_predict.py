@@ -202,6 +202,26 @@ def test_a_checkpoint_is_a_model(amidst: Any, run_folder: Path, data: Any, tmp_p
     assert of_run.category_ids.tolist() == of_checkpoint.category_ids.tolist()
 
 
+@pytest.mark.usefixtures("engine_here")
+def test_parts_hold_what_the_same_command_finds_without(
+    amidst: Any, run_folder: Path, data: Any, tmp_path: Path
+) -> None:
+    (checkpoint,) = (run_folder / "checkpoints").iterdir()
+    for model, precision in ((run_folder, "float32"), (checkpoint, "float32"), (checkpoint, "bfloat16")):
+        words = ("predict", model, data.images, "--precision", precision, "--json")
+        plain = amidst(*words, "--threshold", 0)
+        assert plain.code == 0, plain.err
+        out = tmp_path / f"{model.name}-{precision}"
+        typed = amidst(*words, "--engine", "local", "-o", out, "--parts", "jsonl")
+        assert typed.code == 0, typed.err
+        rows = [json.loads(line) for line in (out / "part-00000.jsonl").read_text().splitlines()]
+        assert sorted(row["scores"] for row in rows) == sorted(
+            [found["score"] for found in line["detections"]] for line in plain.lines
+        )
+    other = amidst("predict", run_folder, data.images, "--engine", "local", "-o", out, "--parts", "jsonl")
+    assert (other.code, "another run (different: job)" in other.err) == (2, True)
+
+
 def test_a_checkpoint_out_of_its_run_predicts_until_it_is_damaged(
     amidst: Any, run_folder: Path, album: Path, tmp_path: Path
 ) -> None:
@@ -217,7 +237,7 @@ def test_a_checkpoint_out_of_its_run_predicts_until_it_is_damaged(
 def test_the_first_word_may_be_an_image(
     amidst: Any, monkeypatch: pytest.MonkeyPatch, model_file: Path, album: Path
 ) -> None:
-    monkeypatch.setattr("amidst.apps.cli.opening.resolve_model", lambda name: {"person": model_file}[name])
+    monkeypatch.setattr("amidst.inference.opening.resolve_model", lambda name: {"person": model_file}[name])
     for words in ([album / "a.jpg"], [album], [album / "a.jpg", album / "b.png"]):
         typed = amidst("predict", *words)
         assert typed.code == 0, typed.err

@@ -12,13 +12,14 @@ import typer
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say
 from amidst.apps.cli.jobs import Split, expect_images
-from amidst.apps.cli.opening import choose_device, open_model
+from amidst.apps.cli.opening import choose_device
 from amidst.apps.cli.progress import step
 from amidst.apps.report.figure_style import save_figure
 from amidst.apps.report.loss_figures import loss_figure
 from amidst.coco.dataset import CocoDataset
 from amidst.errors import UsageError
 from amidst.inference.finding import expect_folder
+from amidst.inference.opening import open_model
 from amidst.inference.predict import dataset_category_ids, resize_rule
 from amidst.models.retinanet import RetinaNet
 from amidst.ops.loss_distribution import cumulative_loss, hardest_share, interpolate

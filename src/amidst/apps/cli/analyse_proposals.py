@@ -11,7 +11,7 @@ from torch import nn
 
 from amidst.apps.cli.console import new_app, print_json, print_table, say
 from amidst.apps.cli.jobs import Split, expect_images
-from amidst.apps.cli.opening import choose_device, open_model
+from amidst.apps.cli.opening import choose_device
 from amidst.apps.cli.progress import step
 from amidst.apps.cli.scores import scores_by_name, shown
 from amidst.apps.report.budget_figure import budget_figure
@@ -21,6 +21,7 @@ from amidst.coco.proposals import Proposals
 from amidst.errors import UsageError
 from amidst.evaluation import evaluate
 from amidst.inference.finding import expect_folder
+from amidst.inference.opening import open_model
 from amidst.inference.predict import predict_dataset
 from amidst.models.weights import ModelInfo
 from amidst.training.setup import check_proposals

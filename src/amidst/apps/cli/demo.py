@@ -18,7 +18,7 @@ from torch import nn
 from amidst.apps.cli.console import duration, new_app, print_table, say
 from amidst.apps.cli.experiments import find_recipe
 from amidst.apps.cli.jobs import Job, Split, run_job
-from amidst.apps.cli.opening import BUILT_IN, choose_device, open_model
+from amidst.apps.cli.opening import BUILT_IN, choose_device
 from amidst.apps.cli.progress import step
 from amidst.apps.cli.scores import comparison_rows
 from amidst.apps.report.build import write_report
@@ -26,6 +26,7 @@ from amidst.coco.dataset import CocoDataset
 from amidst.config import override
 from amidst.data import sample_dir
 from amidst.evaluation import Summary, evaluate
+from amidst.inference.opening import open_model
 from amidst.inference.predict import predict_dataset
 from amidst.models.weights import ModelInfo, resolve_model
 from amidst.training.config import Experiment

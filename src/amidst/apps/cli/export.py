@@ -8,17 +8,17 @@ from typing import Annotated, Any
 import typer
 from torch import nn
 
-from amidst.apps.cli.checkpoints import is_checkpoint, open_checkpoint
 from amidst.apps.cli.console import new_app, print_json, say
 from amidst.apps.cli.export_int8 import Sets, export_int8, image_sets
 from amidst.apps.cli.mask_options import Coarse, Number, Threshold, Zoom, mask_settings
-from amidst.apps.cli.opening import EXPORTED
 from amidst.apps.cli.progress import step
 from amidst.coco.files import check_writable
 from amidst.config import to_builtins
 from amidst.errors import UsageError
+from amidst.inference.checkpoints import is_checkpoint, open_checkpoint
 from amidst.inference.export import export_model
 from amidst.inference.exported import OPSET
+from amidst.inference.opening import EXPORTED
 from amidst.inference.propose_settings import ProposalSettings, adjusted
 from amidst.models.config import MaskConfig
 from amidst.models.weights import ModelInfo, load_model, resolve_model

@@ -13,7 +13,7 @@ import typer
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
 from amidst.apps.cli.inputs import Inputs, check_output, read_inputs, split_words
 from amidst.apps.cli.lazy import load_module
-from amidst.apps.cli.opening import BUILT_IN, choose_device, open_model, usual_batch
+from amidst.apps.cli.opening import BUILT_IN, choose_device, usual_batch
 from amidst.apps.cli.pictures import Gallery
 from amidst.apps.cli.predict_records import Work, best_words, detection_records, drawing, listed
 from amidst.apps.cli.predict_video import only_videos, predict_videos
@@ -21,6 +21,7 @@ from amidst.apps.cli.progress import step
 from amidst.coco.dataset import CocoDataset
 from amidst.coco.results import Results
 from amidst.errors import ImageError, UsageError
+from amidst.inference.opening import open_model
 from amidst.inference.predict import (
     OnError,
     Prediction,
@@ -101,8 +102,7 @@ Engine = Annotated[
     str | None,
     typer.Option(
         help="local or ray: in parts, resumable, on processes or a Ray cluster; PATH is one folder, which "
-        "may be in object storage (s3://...), and -o a folder for the parts. MODEL is a finished run, a "
-        ".safetensors file or a built-in name.",
+        "may be in object storage (s3://...), and -o a folder for the parts.",
         show_default=False,
     ),
 ]
@@ -155,7 +155,7 @@ def predict(
     if engine is not None:
         many = load_module("amidst.apps.cli.predict_many").predict_many
         given = (model_name, paths, ann, images, output)
-        many(context, *given, engine, workers, parts, as_json, device, batch_size)
+        many(context, *given, engine, workers, parts, as_json, device, batch_size, runtime, precision)
         return
     videos = only_videos(paths, ann, proposals, every)
     check_output(output, lines=bool(videos))

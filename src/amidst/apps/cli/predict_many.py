@@ -8,23 +8,22 @@ from pathlib import Path
 import torch
 import typer
 
-from amidst.apps.cli.checkpoints import is_checkpoint
 from amidst.apps.cli.console import print_json, say
 from amidst.apps.cli.engines import engine_of, run_job
-from amidst.apps.cli.opening import EXPORTED, choose_device, open_model, usual_batch
+from amidst.apps.cli.opening import choose_device, usual_batch
 from amidst.apps.cluster.detecting import Detecting
 from amidst.apps.cluster.parts import Format, Plan, Row
 from amidst.apps.cluster.places import Place, place_of
 from amidst.coco.dataset import CocoDataset
 from amidst.errors import UsageError
+from amidst.inference.opening import EXPORTED, located, open_model
 from amidst.inference.predict import dataset_category_ids
 from amidst.models.config import FastRCNNConfig, MaskConfig
-from amidst.models.weights import resolve_model
 
 # Pictures of a part: few, so that little is lost with a worker; but each part costs the cluster's own
-# processes some 50 ms, and of a large job 128 parts are enough.
+# processes some 50 ms, and of a large job 256 parts are enough.
 SMALLEST_PART, LARGEST_PART, PARTS = 32, 256, 256
-UNFIT = ("draw", "tile", "overlap", "proposals", "threshold", "runtime", "precision", "every")  # for parts
+UNFIT = ("draw", "tile", "overlap", "proposals", "threshold", "every")  # for parts
 
 
 def predict_many(
@@ -40,6 +39,8 @@ def predict_many(
     as_json: bool,
     device: str,
     batch_size: int,
+    runtime: str,
+    precision: str,
 ) -> None:
     """Do the whole job, or what is left of it; exit code 1 where pictures are broken or parts failed."""
     unfit = _changed(context, UNFIT)
@@ -50,21 +51,16 @@ def predict_many(
     if output is None or output.suffix:
         raise UsageError("--engine writes parts: name a folder with -o, here or in object storage")
     run = engine_of(engine)
-    if Path(model_name).suffix == EXPORTED or is_checkpoint(Path(model_name)):
-        raise UsageError(
-            f"{model_name}: --engine takes .safetensors files, finished runs and built-in models, "
-            "no exported files and no checkpoints"
-        )
-    model = resolve_model(model_name)
     # Opened here once: what is wrong with it is said once, not by every worker.
-    _, info = open_model(model_name, torch.device("cpu"))
+    _, info = open_model(model_name, torch.device("cpu"), runtime, getattr(torch, precision))
+    model = located(model_name).resolve()
     if isinstance(info.config, MaskConfig | FastRCNNConfig):
         raise UsageError(f"{model_name}: --engine is for detectors that need no proposals")
     place, items, dataset = _items(paths, ann, images)
     ids = dataset_category_ids(info, dataset or CocoDataset())
-    on = _device(device, engine)
+    on = "cpu" if model.suffix == EXPORTED else _device(device, engine)
     batch_size = batch_size or usual_batch(torch.device(on))
-    job = Detecting(model.resolve(), place, tuple(ids.tolist()), on, batch_size)
+    job = Detecting(model, place, tuple(ids.tolist()), on, batch_size, runtime=runtime, precision=precision)
     plan = Plan(tuple(items), part_size(len(items)), place_of(output), format)
     summary = run_job("predicting", job, plan, run, max(workers, 1))
     if as_json:

@@ -16,7 +16,7 @@ from torch import nn
 from amidst.apps.cli.console import new_app, print_json, print_table, say, warning_line
 from amidst.apps.cli.inputs import Inputs, check_output, read_inputs, split_words
 from amidst.apps.cli.mask_options import Coarse, Number, Threshold, Zoom, mask_settings
-from amidst.apps.cli.opening import choose_device, open_model
+from amidst.apps.cli.opening import choose_device
 from amidst.apps.cli.pictures import Gallery
 from amidst.apps.cli.progress import step
 from amidst.apps.report.drawing import Pixels
@@ -26,6 +26,7 @@ from amidst.coco.dataset import CocoDataset
 from amidst.coco.records import Rle
 from amidst.coco.results import Results
 from amidst.errors import ImageError
+from amidst.inference.opening import open_model
 from amidst.inference.propose import Proposed, propose_images, to_results
 from amidst.inference.propose_settings import adjusted
 from amidst.models.weights import ModelInfo

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from amidst.apps.cli.console import say
 from amidst.apps.cli.jobs import Split, expect_images
-from amidst.apps.cli.opening import choose_device, open_model
+from amidst.apps.cli.opening import choose_device
 from amidst.apps.cli.progress import step
 from amidst.apps.cli.scores import scores_by_name
 from amidst.apps.cli.study_plan import claim, file_digest
@@ -24,6 +24,7 @@ from amidst.apps.cli.study_run import (
 from amidst.apps.report.study_table import StudyTable
 from amidst.errors import UsageError
 from amidst.evaluation import evaluate
+from amidst.inference.opening import open_model
 from amidst.inference.predict import predict_dataset
 from amidst.models.weights import resolve_model
 from amidst.recipes.studies import Cell

@@ -16,7 +16,7 @@ import torch
 
 from amidst.apps.cli.console import say, warning_line
 from amidst.apps.cli.jobs import Job, Split, is_first_process, run_job
-from amidst.apps.cli.opening import choose_device, open_model
+from amidst.apps.cli.opening import choose_device
 from amidst.apps.cli.progress import step
 from amidst.apps.cli.study_plan import Planned
 from amidst.apps.cli.study_timing import Contestant, times_per_image
@@ -27,6 +27,7 @@ from amidst.coco.dataset import CocoDataset
 from amidst.coco.files import write_atomically
 from amidst.errors import MissingExtra, NonFiniteLoss
 from amidst.evaluation.params import AREA_RANGES
+from amidst.inference.opening import open_model
 from amidst.inference.predict import resize_rule
 from amidst.recipes.studies import STUDIES, Cell
 from amidst.training import checkpoint

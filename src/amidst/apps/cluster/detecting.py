@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,29 +15,32 @@ from torch import nn
 from amidst.apps.cluster.parts import Row
 from amidst.apps.cluster.places import Place, is_remote
 from amidst.errors import ImageError
+from amidst.inference.opening import digest, open_model
 from amidst.inference.predict import predict_images, to_results
 from amidst.inference.reading import Source
-from amidst.models.norms import prepare_for_inference
-from amidst.models.weights import ModelInfo, load_model
+from amidst.models.weights import ModelInfo
 
 
 @dataclass(frozen=True)
 class Detecting:
-    """The detections of a model file on the pictures of a place."""
+    """The detections of a model on the pictures of a place."""
 
-    model: Path
+    model: Path  # a model file, an exported file or a checkpoint
     place: Place
     category_ids: tuple[int, ...]  # of the class indices
     device: str = "cpu"
     batch_size: int = 1
-    threads: int = 1  # of torch, in each worker on a CPU
+    threads: int = 1  # of each worker on a CPU
+    runtime: str = "auto"  # of an exported file
+    precision: str = "float32"  # a dtype of torch
 
     def about(self) -> dict[str, Any]:
         """What changes the result."""
-        digest = hashlib.sha256(self.model.read_bytes()).hexdigest()
         return {
             "kind": "detect",
-            "model": digest,
+            "model": digest(self.model),
+            "runtime": self.runtime,
+            "precision": self.precision,
             "categories": list(self.category_ids),
             "place": self.place.address,
         }
@@ -59,8 +61,8 @@ class Detecting:
     def open(self) -> Detector:
         """The network, ready to predict."""
         torch.set_num_threads(self.threads)
-        model, info = load_model(self.model)
-        return Detector(self, prepare_for_inference(model).to(self.device), info)
+        dtype = getattr(torch, self.precision)
+        return Detector(self, *open_model(self.model, torch.device(self.device), self.runtime, dtype))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """The parts of a job on Ray Data: actors on a cluster, each with its own network, take parts as they can.
 
-Without RAY_ADDRESS a cluster of this machine alone is started. Ray restarts an actor that died and tries its
-part again; a machine that is lost loses only the parts that it was working on. A part on which workers die
-again and again is given up and told.
+Without RAY_ADDRESS a cluster of this machine alone is started. At first an actor has its next part waiting, for
+Ray needs a tenth of a second to see that one is finished. Parts that were lost with an actor or a machine have
+a second round, one at a time for each actor, in which Ray restarts an actor that died and tries its part again;
+a part on which workers die again and again is given up and told.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ except ImportError:  # pragma: no cover - installed where the tests run
     ray = None  # type: ignore[assignment]
 
 
-RETRIES = 2  # after a part's worker has died the first time
+ROUNDS = ((2, 0), (1, 1))  # parts in flight for each actor, and how often Ray tries one again
 
 
 class Actor(PartWorker):
@@ -41,10 +42,28 @@ def run_parts(job: Job, plan: Plan, numbers: list[int], workers: int) -> Iterato
     if ray is None:
         raise MissingExtra("ray", "cluster")
     _start(workers)
+    left, reason = set(numbers), ""
+    try:
+        for in_flight, retries in ROUNDS:
+            for done in _round(job, plan, sorted(left), workers, in_flight, retries):
+                left.discard(done.number)
+                yield done
+    except ray.exceptions.RayError as error:
+        reason = f"Ray: {' '.join(str(error).split())[:200]}"
+    failed = reason or "its worker died, again and again"
+    yield from (Done(number, len(plan.part(number)), failed=failed) for number in sorted(left))
+
+
+def _round(
+    job: Job, plan: Plan, numbers: list[int], workers: int, in_flight: int, retries: int
+) -> Iterator[Done]:
+    """Those of the parts that were not lost."""
+    if not numbers:
+        return
     gpus = _gpus(job)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # a part that is given up does not end the others
+    context.max_errored_blocks = -1  # a part that is lost does not end the others
     parts = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
     with warnings.catch_warnings():
         # `max_task_retries` is to have another place in Ray 2.64, and has none before.
@@ -52,22 +71,14 @@ def run_parts(job: Job, plan: Plan, numbers: list[int], workers: int) -> Iterato
         done = parts.map(
             Actor,  # type: ignore[arg-type]  # a class of callables is welcome too
             fn_constructor_args=(job, plan),
-            # One part at a time: those that wait for an actor do not die with it.
             compute=ray.data.ActorPoolStrategy(
-                size=min(workers, len(numbers), gpus or workers), max_tasks_in_flight_per_actor=1
+                size=min(workers, len(numbers), gpus or workers), max_tasks_in_flight_per_actor=in_flight
             ),
             num_cpus=1,
             num_gpus=1 if gpus else None,
-            max_task_retries=RETRIES,  # then a part is given up; its actor is restarted for others
+            max_task_retries=retries,
         )
-    left, reason = set(numbers), "its worker died, again and again"
-    try:
-        for row in done.iter_rows():
-            left.discard(row["number"])
-            yield Done(**row)
-    except ray.exceptions.RayError as error:
-        reason = f"Ray: {' '.join(str(error).split())[:200]}"
-    yield from (Done(number, len(plan.part(number)), failed=reason) for number in sorted(left))
+    yield from (Done(**row) for row in done.iter_rows())
 
 
 def _gpus(job: Job) -> int:
