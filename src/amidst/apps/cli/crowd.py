@@ -216,8 +216,8 @@ def status(folder: Folder, as_json: AsJson = False, database_url: DatabaseUrl = 
         warning_line(one.text)
     if progress.unsettled:
         warning_line(
-            f"{progress.unsettled} decisions are still to be drawn again after a change: the server does that; "
-            "nothing is exported before"
+            f"{progress.unsettled} decisions are still to be drawn again after a change: "
+            "the server does that, and nothing is exported before"
         )
     if progress.state == "paused":
         warning_line("paused, nobody gets work: amidst crowd settings DIR --go-on")

@@ -1,9 +1,9 @@
 """The parts of a job on Ray Data: actors on a cluster, each with its own network, take parts as they can.
 
-Without RAY_ADDRESS a cluster of this machine alone is started. At first an actor has its next part waiting, for
-Ray needs a tenth of a second to see that one is finished. Parts that were lost with an actor or a machine have
-a second round, one at a time for each actor, in which Ray restarts an actor that died and tries its part again;
-a part on which workers die again and again is given up and told.
+Without RAY_ADDRESS a cluster of this machine alone is started. At first an actor has its next part waiting,
+for Ray needs a tenth of a second to see that one is finished. Parts that were lost with an actor or a machine
+have a second round, one at a time for each actor, in which Ray restarts an actor that died and tries its part
+again; a part on which workers die again and again is given up and told.
 """
 
 from __future__ import annotations
