@@ -20,8 +20,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/amidst demo
 
+# Bytecode is kept even where the environment says otherwise: the tests start hundreds of processes.
 test: setup
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: setup check-pages
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ The truth is known to the pixel. A world is made from a seed alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -80,9 +81,14 @@ def generate_world(seed: int, num_images: int, config: WorldConfig | None = None
     if num_images < 0 or seed < 0:
         raise UsageError(f"a world needs a seed and a number of images from 0, got {seed} and {num_images}")
     config = config or WorldConfig()
-    taken = islice(visits(seed, config), num_images)
-    images = tuple(_photograph(index, visit, config) for index, visit in enumerate(taken, start=1))
+    images = tuple(islice(photographs(seed, config), num_images))
     return World(seed, config, world_categories(), images)
+
+
+def photographs(seed: int, config: WorldConfig) -> Iterator[WorldImage]:
+    """The photographs of a world, without end."""
+    for image_id, visit in enumerate(visits(seed, config), start=1):
+        yield _photograph(image_id, visit, config)
 
 
 def render(world: World, index: int) -> npt.NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from math import ceil, floor
 
 import numpy as np
 import numpy.typing as npt
@@ -60,8 +61,8 @@ class Window:
 def window(thing: Thing, size_hw: tuple[int, int]) -> Window:
     """The pixels of the canvas (height, width) around a thing; empty slices where it lies outside."""
     (x, y), reach = thing.centre_xy, 1.3 * thing.radius
-    top, bottom = (int(np.clip(edge, 0, size_hw[0])) for edge in (np.floor(y - reach), np.ceil(y + reach)))
-    left, right = (int(np.clip(edge, 0, size_hw[1])) for edge in (np.floor(x - reach), np.ceil(x + reach)))
+    top, bottom = (min(max(edge, 0), size_hw[0]) for edge in (floor(y - reach), ceil(y + reach)))
+    left, right = (min(max(edge, 0), size_hw[1]) for edge in (floor(x - reach), ceil(x + reach)))
     across = (np.arange(left, right) + 0.5 - x) / thing.radius
     down = (np.arange(top, bottom) + 0.5 - y) / thing.radius
     cos, sin = np.cos(thing.angle), np.sin(thing.angle)

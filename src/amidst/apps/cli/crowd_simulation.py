@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -35,15 +36,16 @@ from amidst.crowd import engine
 from amidst.crowd.config import CampaignConfig, Stage
 from amidst.crowd.simulated_workers import CrowdModel, SimulatedWorker, make_workers
 from amidst.crowd.store import Store
-from amidst.crowd.world import TrueObject, World, WorldImage, generate_world, render
+from amidst.crowd.world import TrueObject, World, WorldImage, generate_world, photographs, render
 from amidst.crowd.world_scenes import WorldConfig
+from amidst.crowd.world_shapes import world_categories
 from amidst.curation.release import Caption
 from amidst.errors import FindingError, UsageError
 
 BEGIN = 1_400_000_000 * MICRO  # the simulated campaign begins on 13 May 2014
 GOLD_SEED = 1_000_003  # added to the seed: the known items are of another world
 GOLDS_PER_CATEGORY = 6
-GOLD_BATCH, MOST_GOLD_IMAGES = 25, 200
+MOST_GOLD_IMAGES = 200
 GOLD_WORLD = WorldConfig(  # many categories in few pictures, all of them plain to see
     categories=9.0,
     repeats=1.5,
@@ -278,19 +280,22 @@ def choose_golds(seed: int) -> tuple[World, Golds]:
     """Photographs of another world and the objects in them that are made known masks: enough of each category
     for the training gate, from as few photographs as a first fit takes.
     """
-    world = generate_world(seed, 0, GOLD_WORLD)
-    count = 0
-    chosen: dict[int, list[TrueObject]] = {}
+    categories = world_categories()
+    images: list[WorldImage] = []
+    golds: list[tuple[WorldImage, list[TrueObject]]] = []
     number: Counter[int] = Counter()
-    while count < MOST_GOLD_IMAGES and min(number[one.id] for one in world.categories) < GOLDS_PER_CATEGORY:
-        count += GOLD_BATCH
-        world = generate_world(seed, count, GOLD_WORLD)
-        for index, image in enumerate(world.images[count - GOLD_BATCH :], count - GOLD_BATCH):
-            for thing in image.objects:
-                if _is_clear(thing) and number[thing.category_id] < GOLDS_PER_CATEGORY:
-                    number[thing.category_id] += 1
-                    chosen.setdefault(index, []).append(thing)
-    return world, [(world.images[index], things) for index, things in chosen.items()]
+    for image in islice(photographs(seed, GOLD_WORLD), MOST_GOLD_IMAGES):
+        images.append(image)
+        chosen = []
+        for thing in image.objects:
+            if _is_clear(thing) and number[thing.category_id] < GOLDS_PER_CATEGORY:
+                number[thing.category_id] += 1
+                chosen.append(thing)
+        if chosen:
+            golds.append((image, chosen))
+        if min(number[one.id] for one in categories) == GOLDS_PER_CATEGORY:
+            break
+    return World(seed, GOLD_WORLD, categories, tuple(images)), golds
 
 
 def _is_clear(thing: TrueObject) -> bool:
