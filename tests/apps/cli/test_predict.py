@@ -219,7 +219,7 @@ def test_parts_hold_what_the_same_command_finds_without(
             [found["score"] for found in line["detections"]] for line in plain.lines
         )
     other = amidst("predict", run_folder, data.images, "--engine", "local", "-o", out, "--parts", "jsonl")
-    assert (other.code, "another run (different: job)" in other.err) == (2, True)
+    assert (other.code, "another run (different: model, precision)" in other.err) == (2, True)
 
 
 def test_a_checkpoint_out_of_its_run_predicts_until_it_is_damaged(

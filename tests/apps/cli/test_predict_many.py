@@ -72,7 +72,7 @@ def test_another_folder_and_changed_files_are_another_run(
     assert len(amidst(*count).json["broken"]) == 1
     elsewhere = amidst("predict", model_file, other, *find)
     assert elsewhere.code == 2
-    assert "another run (different: job)" in elsewhere.err
+    assert "another run (different: place)" in elsewhere.err
     shutil.copy(photos / "00.png", photos / "99.png")  # the broken one is replaced
     for words in (("predict", model_file, photos, *find), count):
         mended = amidst(*words)

@@ -93,15 +93,20 @@ class Plan:
             self.output.write(MANIFEST, json.dumps(entry, indent=1).encode())
             return
         try:
-            old = json.loads(before)
-            changed = sorted(key for key in entry if old.get(key) != json.loads(json.dumps(entry[key])))
-        except (ValueError, AttributeError):
+            old, new = _flat(json.loads(before)), _flat(json.loads(json.dumps(entry)))
+            changed = sorted(key for key in new if old.get(key) != new[key])
+        except (ValueError, TypeError, KeyError, AttributeError):
             changed = ["everything"]
         if changed:
             raise UsageError(
                 f"{self.output.address}: holds another run (different: {', '.join(changed)}); "
                 "name an empty folder, or repeat the command as it was"
             )
+
+
+def _flat(entry: dict[str, Any]) -> dict[str, Any]:
+    """A manifest with what the job says of itself beside the rest: so each is named that differs."""
+    return {**entry, **entry["job"], "job": None}
 
 
 def _digest(value: Any) -> str:
