@@ -19,7 +19,6 @@ from amidst.errors import UsageError, WeightsError
 from amidst.models.config import DeepMaskConfig, FastRCNNConfig, MaskConfig, ModelConfig
 from amidst.models.weights import METADATA_KEY, ModelInfo, info_from_text
 
-SUFFIX = ".onnx"
 OPSET = 18  # of every exported file
 LARGEST = (1 << 31) - 1  # bytes: what the format allows for
 DOMAINS = frozenset({"", "ai.onnx"})

@@ -13,7 +13,7 @@ from amidst.inference.checkpoints import checkpoint_files, is_checkpoint, open_c
 from amidst.models.norms import prepare_for_inference
 from amidst.models.weights import ModelInfo, load_model, resolve_model
 
-EXPORTED = ".onnx"
+EXPORTED = ".onnx"  # suffix of exported files
 
 
 def open_model(
